@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The thermodynamic device: three verbs, `program`, `run`, `close`, whatever the hardware behind them."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, final
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from thermohw.errors import DeviceLimitError, DeviceStateError, PlanError
+from thermohw.langevin.noise import choose_seed
+from thermohw.langevin.observer import Observer
+from thermohw.plan import RunPlan
+from thermohw.program import Program
+from thermohw.samples import Readout, Samples
+from thermohw.storage import digest_arrays
+from thermohw.tables import CouplingTable
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) while long work goes on."""
+
+_log = logging.getLogger(__name__)
+
+
+class DeviceSpec(BaseModel):
+    """What a device is and what it can hold; limits that are None do not exist."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="what the device calls itself")
+    mobility: float = Field(gt=0, description="mobility μ, 1/(energy · time)")
+    kT: float = Field(gt=0, description="thermal energy, in the unit of a program's energies")
+    units: int | None = Field(default=None, ge=1, description="largest number of units")
+    coupling_limit: float | None = Field(default=None, gt=0, description="largest |J_ij|, in the unit of kT")
+    bias_limit: float | None = Field(default=None, gt=0, description="largest |b_i|, in the unit of kT")
+    schedules: bool = Field(default=True, description="can change biases during a run")
+    trajectories: bool = Field(default=True, description="can read out states during a run")
+    details: dict[str, str] = Field(
+        default_factory=dict[str, str], description="what else a run's outcome depends on, for the record"
+    )
+
+
+class ThermodynamicDevice(ABC):
+    """Anything that can run a program: a simulator, an emulator, a wrapper, a board on a serial line.
+
+    A backend fills `_program`, `_run` and `_close`; checks, guards, logging and provenance live here, once.
+    Use it in a `with` block: leaving it closes the device, which leaves hardware safe.
+    """
+
+    def __init__(self, spec: DeviceSpec) -> None:
+        self._spec = spec
+        self._loaded: Program | None = None
+        self._closed = False
+
+    @property
+    def spec(self) -> DeviceSpec:
+        """Get what the device is and can hold."""
+        return self._spec
+
+    @final
+    def program(self, program: Program | CouplingTable) -> None:
+        """Load a program, or a coupling table's program, onto the device.
+
+        Raises:
+            DeviceStateError: The device is closed.
+            DeviceLimitError: The program does not fit the device.
+        """
+        self._require_open()
+        wanted = program.program if isinstance(program, CouplingTable) else program
+        self._check_limits(wanted)
+        self._loaded = None  # a failed upload must not leave the old program looking valid
+        self._program(wanted)
+        self._loaded = wanted
+        _log.info("%s: programmed %s…", self.spec.name, wanted.digest[:12])
+
+    @final
+    def run(self, plan: RunPlan, observers: Sequence[Observer] = (), progress: Progress | None = None) -> Samples:
+        """Run the loaded program.
+
+        Args:
+            plan: What to run.
+            observers: See every recorded step of every trajectory; they are filled in place.
+            progress: Called with (trajectories done, all) from time to time.
+
+        Raises:
+            DeviceStateError: The device is closed, or nothing is programmed.
+            DeviceLimitError: The plan asks for what the device cannot do.
+            PlanError: The plan does not fit the program.
+            DivergenceError: A simulated trajectory diverged.
+        """
+        self._require_open()
+        if self._loaded is None:
+            raise DeviceStateError(f"{self.spec.name}: nothing is programmed; call program(...) before run(...)")
+        self._check_plan(plan, observers, self._loaded.topology.units)
+        seed = choose_seed() if plan.seed is None else plan.seed
+        seeded = replace(plan, seed=seed)
+        _log.info("%s: running %d samples for %g, seed %d", self.spec.name, plan.n_samples, plan.duration, seed)
+        readout = self._run(seeded, observers, progress)
+        nothing = np.empty((0, self._loaded.topology.units), np.float32)
+        return Samples(
+            nothing if readout.states is None else readout.states,
+            nothing if readout.initial_states is None else readout.initial_states,
+            readout.heat,
+            readout.work,
+            seed,
+            self._loaded.topology.visible,
+            self._provenance(seeded, self._loaded, readout.dt),
+            readout.trajectory,
+            readout.times,
+        )
+
+    @final
+    def close(self) -> None:
+        """Release the device and leave it safe. Closing twice does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._loaded = None
+            self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def _program(self, program: Program) -> None:
+        """Load a program that fits the spec."""
+
+    @abstractmethod
+    def _run(self, plan: RunPlan, observers: Sequence[Observer], progress: Progress | None) -> Readout:
+        """Run the loaded program; `plan.seed` is set."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Release resources; called once."""
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise DeviceStateError(f"{self.spec.name}: the device is closed; open a new one")
+
+    def _check_limits(self, program: Program) -> None:
+        spec, topology = self.spec, program.topology
+        if spec.units is not None and topology.units > spec.units:
+            raise DeviceLimitError(f"{spec.name} has {spec.units} units, the program needs {topology.units}")
+        for what, values, limit in (
+            ("coupling", program.couplings, spec.coupling_limit),
+            ("bias", program.biases, spec.bias_limit),
+        ):
+            excess = np.abs(values)
+            if limit is not None and excess.size and excess.max() > limit:
+                worst = int(np.argmax(excess))
+                where = tuple(topology.pairs[worst].tolist()) if what == "coupling" else f"unit {worst}"
+                raise DeviceLimitError(
+                    f"{spec.name} holds {what}s up to ±{limit:g}; {int((excess > limit).sum())} exceed it, the worst "
+                    f"{values[worst]:.4g} at {where}; the program fits when scaled by {limit / excess[worst]:.4g}"
+                )
+
+    def _check_plan(self, plan: RunPlan, observers: Sequence[Observer], units: int) -> None:
+        spec = self.spec
+        if plan.bias_schedule is not None and not spec.schedules:
+            raise DeviceLimitError(f"{spec.name} cannot change biases during a run")
+        if (observers or plan.keep == "trajectory") and not spec.trajectories:
+            raise DeviceLimitError(f"{spec.name} cannot read out states during a run")
+        if plan.bias_schedule is not None and plan.bias_schedule.biases.shape[1] != units:
+            raise PlanError(
+                f"the bias schedule is for {plan.bias_schedule.biases.shape[1]} units, the program has {units}"
+            )
+        if not isinstance(plan.initial, str) and plan.initial.shape[1] != units:
+            raise PlanError(f"initial states have {plan.initial.shape[1]} units, the program has {units}")
+
+    def _provenance(self, plan: RunPlan, program: Program, dt: float | None) -> dict[str, Any]:
+        from thermohw import __version__
+
+        asked = {name: getattr(plan, name) for name in ("duration", "n_samples", "record_every", "keep", "first_chain")}
+        asked["dt"] = dt
+        schedule, initial = plan.bias_schedule, plan.initial
+        asked["initial"] = initial if isinstance(initial, str) else digest_arrays({"initial": initial})
+        asked["bias_schedule"] = schedule and digest_arrays({"times": schedule.times, "biases": schedule.biases})
+        return {
+            "device": self.spec.model_dump(),
+            "program": program.digest,
+            "plan": asked,
+            "seed": plan.seed,
+            "version": __version__,
+        }
+
+
+class DeviceWrapper(ThermodynamicDevice):
+    """A device that adds something to another: it holds a `child` and closes it.
+
+    By default programs and runs go to the child unchanged; a subclass overrides `_program` or `_run`. The wrapper's
+    limits are the child's.
+    """
+
+    def __init__(self, child: ThermodynamicDevice) -> None:
+        super().__init__(child.spec)
+        self._child = child
+
+    @property
+    def child(self) -> ThermodynamicDevice:
+        """Get the wrapped device."""
+        return self._child
+
+    def _program(self, program: Program) -> None:
+        self._child.program(program)
+
+    def _run(self, plan: RunPlan, observers: Sequence[Observer], progress: Progress | None) -> Readout:
+        return self._child.run(plan, observers, progress).readout()
+
+    def _close(self) -> None:
+        self._child.close()

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run brings back, with all that reproduces it."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermohw.errors import FileFormatError
+from thermohw.storage import load_arrays, parse_json, save_arrays
+
+SCHEMA = "thermohw-samples/1"
+_ARRAYS = ("states", "initial_states", "heat", "work")
+
+
+@dataclass(frozen=True, eq=False)
+class Readout:
+    """What a backend brings back from a run: arrays over samples (`Samples` explains each) and the time step used."""
+
+    states: NDArray[np.float32] | None
+    initial_states: NDArray[np.float32] | None
+    heat: NDArray[np.float64]
+    work: NDArray[np.float64]
+    trajectory: NDArray[np.float32] | None = None
+    times: NDArray[np.float64] | None = None
+    dt: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The outcome of a run, and all that reproduces it.
+
+    Attributes:
+        states: (samples, units) final states, dimensionless; empty (0, units) if not kept.
+        initial_states: (samples, units) initial states; empty if not kept.
+        heat: (samples,) heat given to the bath, k_BT.
+        work: (samples,) work done by the bias schedule, k_BT.
+        seed: The run's seed.
+        visible: Number of visible units; they come first.
+        provenance: Device spec, program digest, plan and package version, for JSON.
+        trajectory: (samples, records + 1, units) recorded states, if kept.
+        times: (records + 1,) their times.
+    """
+
+    states: NDArray[np.float32]
+    initial_states: NDArray[np.float32]
+    heat: NDArray[np.float64]
+    work: NDArray[np.float64]
+    seed: int
+    visible: int
+    provenance: dict[str, Any] = field(repr=False)
+    trajectory: NDArray[np.float32] | None = field(default=None, repr=False)
+    times: NDArray[np.float64] | None = field(default=None, repr=False)
+
+    @property
+    def visible_states(self) -> NDArray[np.float32]:
+        """Get the final states of the visible units, (samples, visible)."""
+        return self.states[:, : self.visible]
+
+    @property
+    def dt(self) -> float | None:
+        """Get the time step that was used; None for hardware that has none."""
+        return self.provenance["plan"]["dt"]
+
+    def readout(self) -> Readout:
+        """Get the arrays alone."""
+        return Readout(self.states, self.initial_states, self.heat, self.work, self.trajectory, self.times, self.dt)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the samples as `.npz` (format: docs/formats.md), atomically.
+
+        Raises:
+            StorageError: The file cannot be written.
+        """
+        arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in _ARRAYS}
+        arrays |= {"seed": np.array(self.seed, np.uint64), "visible": np.array(self.visible)}
+        arrays["provenance"] = np.array(json.dumps(self.provenance, sort_keys=True))
+        if self.trajectory is not None and self.times is not None:
+            arrays |= {"trajectory": self.trajectory, "times": self.times}
+        return save_arrays(path, SCHEMA, arrays)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> "Samples":
+        """Read samples written by `save`.
+
+        Raises:
+            StorageError: The file cannot be read.
+            FileFormatError: The file is damaged, edited or of another kind.
+        """
+        arrays = load_arrays(path, SCHEMA, (*_ARRAYS, "seed", "visible", "provenance"))
+        provenance = parse_json(str(arrays["provenance"]), str(path))
+        if not isinstance(provenance, dict):
+            raise FileFormatError(f"{path}: provenance must be a JSON object")
+        return Samples(
+            arrays["states"],
+            arrays["initial_states"],
+            arrays["heat"],
+            arrays["work"],
+            int(arrays["seed"]),
+            int(arrays["visible"]),
+            cast(dict[str, Any], provenance),
+            arrays.get("trajectory"),
+            arrays.get("times"),
+        )
