@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How well generated samples match the images that a computer was trained on."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+RECOGNISED = 0.6
+"""A sample is recognised where it correlates at least this much, in absolute value, with one reference."""
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """Scores of samples against reference images, by Pearson correlation over the pixels.
+
+    Thermal noise on the pixels caps the correlation of a perfect sample well below 1.
+
+    Attributes:
+        samples: Number of samples.
+        recognised: Share with |correlation| ≥ 0.6 with some reference.
+        upright: Share whose strongest correlation is positive.
+        entropy: Entropy of the classes of the strongest correlations, over its maximum ln(classes).
+        correlation: Mean strongest |correlation|.
+        purity: Mean difference of the strongest and the second strongest |correlation|.
+        classes: Class labels.
+        upright_counts: Upright samples of each class.
+        inverted_counts: Inverted samples of each class.
+        requested: Share nearest, by signed correlation, to a reference of the class asked for; None if none was.
+    """
+
+    samples: int
+    recognised: float
+    upright: float
+    entropy: float
+    correlation: float
+    purity: float
+    classes: tuple[int, ...]
+    upright_counts: tuple[int, ...]
+    inverted_counts: tuple[int, ...]
+    requested: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Get the scores for JSON."""
+        return asdict(self)
+
+
+def correlations(states: ArrayLike, references: ArrayLike) -> Floats:
+    """Get Pearson correlations (samples, references) of states (samples, visible) with references (references, visible)."""
+    normalised: list[Floats] = []
+    for values in (states, references):
+        array = np.asarray(values, np.float64)
+        centred = array - array.mean(axis=1, keepdims=True)
+        norms = np.linalg.norm(centred, axis=1, keepdims=True)
+        normalised.append(centred / np.where(norms > 0, norms, 1.0))
+    return normalised[0] @ normalised[1].T
+
+
+def score(states: ArrayLike, references: ArrayLike, labels: ArrayLike, requested: int | None = None) -> Fidelity:
+    """Score visible states (samples, visible) against references (references, visible) of classes labels (references,).
+
+    Args:
+        states: Final visible states.
+        references: Pixels of the training images, any scale.
+        labels: Their classes.
+        requested: Class that was asked for, if one was.
+    """
+    signed = correlations(states, references)
+    strength = np.abs(signed)
+    nearest = strength.argmax(axis=1)
+    rows = np.arange(len(signed))
+    upright = signed[rows, nearest] > 0
+    reference_labels = np.asarray(labels)
+    classes = np.unique(reference_labels)
+    found = reference_labels[nearest]
+    counts = np.array([[np.sum((found == label) & sign) for label in classes] for sign in (upright, ~upright)])
+    shares = counts.sum(axis=0) / len(signed)
+    shares = shares[shares > 0]
+    ranked = np.sort(strength, axis=1)
+    asked = None if requested is None else float(np.mean(reference_labels[signed.argmax(axis=1)] == requested))
+    return Fidelity(
+        len(signed),
+        float(np.mean(ranked[:, -1] >= RECOGNISED)),
+        float(np.mean(upright)),
+        abs(float((shares * np.log(shares)).sum())) / float(np.log(max(2, len(classes)))),
+        float(ranked[:, -1].mean()),
+        float((ranked[:, -1] - ranked[:, -2]).mean()) if ranked.shape[1] > 1 else float("nan"),
+        tuple(classes.tolist()),
+        tuple(counts[0].tolist()),
+        tuple(counts[1].tolist()),
+        asked,
+    )
