@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of states, couplings, heat and spectra, as matplotlib objects that touch no global state."""
+
+from thermohw.figures.canvas import save
+from thermohw.figures.charts import class_histogram, convergence, coupling_histogram, heat_histogram, mode_spectrum
+from thermohw.figures.movie import animation
+from thermohw.figures.pictures import generation_filmstrips, noising_filmstrip, outcomes, receptive_fields
+
+__all__ = [
+    "animation",
+    "class_histogram",
+    "convergence",
+    "coupling_histogram",
+    "generation_filmstrips",
+    "heat_histogram",
+    "mode_spectrum",
+    "noising_filmstrip",
+    "outcomes",
+    "receptive_fields",
+    "save",
+]
