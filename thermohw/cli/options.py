@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from thermohw.backends import SimulatedDevice
+from thermohw.device import ThermodynamicDevice
+from thermohw.errors import DeviceLimitError, TrainingError
+from thermohw.langevin.engine import Integrator
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of all noise; chosen and recorded if not given.")]
+Target = Annotated[Path, typer.Argument(help="A run's folder, a program, or a coupling table.")]
+SampleCount = Annotated[int, typer.Option("--samples", help="Number of independent trajectories.")]
+Duration = Annotated[float, typer.Option(help="Length of a trajectory, in 1/(mobility · energy).")]
+TimeStep = Annotated[float | None, typer.Option("--dt", help="Time step; the device's choice if not given.")]
+DeviceName = Annotated[str, typer.Option("--device", help="Device to run on: ideal.")]
+Mobility = Annotated[float, typer.Option(help="Mobility μ of the device, 1/(energy · time).")]
+ThermalEnergy = Annotated[float, typer.Option("--kt", help="Thermal energy, in the unit of the program's energies.")]
+IntegratorName = Annotated[str, typer.Option("--integrator", help="euler-maruyama or leimkuhler-matthews.")]
+
+
+def open_device(name: str, mobility: float, kT: float, integrator: str) -> ThermodynamicDevice:
+    """Open a device by name.
+
+    Raises:
+        DeviceLimitError: An unknown device or integrator, or a parameter out of range.
+    """
+    if name != "ideal":
+        raise DeviceLimitError(f"unknown device {name!r}; there are: ideal")
+    integrators: dict[str, Integrator] = {
+        "euler-maruyama": "euler-maruyama",
+        "leimkuhler-matthews": "leimkuhler-matthews",
+    }
+    if integrator not in integrators:
+        raise DeviceLimitError(f"unknown integrator {integrator!r}; there are: {', '.join(integrators)}")
+    return SimulatedDevice(mobility, kT, integrator=integrators[integrator])
+
+
+def parse_settings(settings: list[str]) -> dict[str, Any]:
+    """Parse `key=value` settings; the values' types are checked by the configuration.
+
+    Raises:
+        TrainingError: A setting without a key or `=`.
+    """
+    parsed: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not (key.strip() and equals):
+            raise TrainingError(f"--set {setting!r} must read KEY=VALUE, as in --set amplitude=30")
+        parsed[key.strip()] = value.strip()
+    return parsed
+
+
+def parse_classes(text: str | None) -> list[int] | None:
+    """Parse a comma-separated list of class labels.
+
+    Raises:
+        TrainingError: Not whole numbers.
+    """
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise TrainingError(f"--select {text!r} must be class labels such as 0,1,2") from None
