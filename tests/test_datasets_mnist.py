@@ -186,6 +186,10 @@ def test_download_without_pooch_says_what_to_install(tmp_path: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(DatasetError, match=r"pip install thermohw\[data\]"):
         mnist(tmp_path, download=True)
+    with pytest.raises(DatasetError, match=r"pip install thermohw\[data\]"):
+        load(f"mnist:{tmp_path}", download=True)
+    with pytest.raises(StorageError, match="download=True fetches"):
+        load(f"mnist:{tmp_path}")
 
 
 # The real files

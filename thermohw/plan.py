@@ -2,7 +2,8 @@
 """What to run: a plan that any device can carry out."""
 
 import operator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -83,6 +84,21 @@ class RunPlan:
         if abs(steps * dt - self.duration) > 1e-6 * self.duration:
             raise PlanError(f"duration {self.duration:g} is not a whole number of steps of dt = {dt:g}")
         return steps
+
+    def split(self, samples: int) -> Iterator["RunPlan"]:
+        """Cut the plan into plans of at most `samples` trajectories each: parts of the same ensemble, to be streamed.
+
+        Raises:
+            PlanError: `samples` is below 1, or the plan has no seed, so that the parts would not belong together.
+        """
+        if samples < 1:
+            raise PlanError(f"parts must hold at least 1 sample, got {samples}")
+        if self.seed is None:
+            raise PlanError("a plan needs a seed to be split: the parts must share it")
+        for first in range(0, self.n_samples, samples):
+            count = min(samples, self.n_samples - first)
+            initial = self.initial if isinstance(self.initial, str) else self.initial[first : first + count]
+            yield replace(self, n_samples=count, first_chain=self.first_chain + first, initial=initial)
 
 
 def _whole_number(name: str, value: Any) -> int:

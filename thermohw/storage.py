@@ -2,7 +2,6 @@
 """Files written whole or not at all, with a schema version and a checksum, and checked when read."""
 
 import hashlib
-import io
 import json
 import os
 import tempfile
@@ -138,12 +137,9 @@ def load_arrays(path: str | os.PathLike[str], schema: str, names: Iterable[str] 
         StorageError: The file cannot be read.
         FileFormatError: Damaged, edited, of another schema, or an array is missing.
     """
-    try:
-        with Path(path).open("rb") as file:
-            arrays = unpack_npz(file, str(path))
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    found = str(arrays["schema"]) if "schema" in arrays else "none"
+    with _open_archive(path) as archive:
+        arrays = {name: np.asarray(archive[name]) for name in archive.files}
+    found = str(arrays.get("schema", "none"))
     if found != schema:
         raise FileFormatError(f"{path}: schema is {found!r}, expected {schema!r}")
     checksum = str(arrays.pop("checksum", "missing"))
@@ -156,45 +152,37 @@ def load_arrays(path: str | os.PathLike[str], schema: str, names: Iterable[str] 
     return arrays
 
 
-def unpack_npz(content: bytes | IO[bytes], where: str) -> dict[str, NDArray[Any]]:
-    """Unpack an `.npz`, its bytes or the open file, without unpickling anything.
+def schema_of(path: str | os.PathLike[str]) -> str:
+    """Get the schema that an `.npz` claims, "none" if it has none; nothing else is read or checked.
 
     Raises:
-        FileFormatError: Not an `.npz`, damaged, too large, or holding Python objects.
+        StorageError: The file cannot be read.
+        FileFormatError: Not a readable `.npz`.
     """
-    file = io.BytesIO(content) if isinstance(content, bytes) else content
-    with _damage_reported(where, ".npz"):
-        with zipfile.ZipFile(file) as archive:
-            total = sum(entry.file_size for entry in archive.infolist())
-        if total > MAX_ARRAY_BYTES:
-            raise FileFormatError(f"{where}: unpacks to {total} bytes, more than {MAX_ARRAY_BYTES}")
-        file.seek(0)
-        with np.load(file, allow_pickle=False) as archive:
-            return {name: np.asarray(archive[name]) for name in archive.files}
-
-
-def unpack_npy(content: bytes, where: str) -> NDArray[Any]:
-    """Unpack the bytes of an `.npy` without unpickling anything.
-
-    Raises:
-        FileFormatError: Not an `.npy`, damaged, with bytes to spare, or holding Python objects.
-    """
-    file = io.BytesIO(content)
-    with _damage_reported(where, ".npy"):
-        array = np.lib.format.read_array(file, allow_pickle=False)
-        if file.tell() != len(content):
-            raise FileFormatError(f"{where}: {len(content) - file.tell()} bytes follow the array")
-        return array
+    with _open_archive(path) as archive:
+        return str(archive["schema"]) if "schema" in archive.files else "none"
 
 
 @contextmanager
-def _damage_reported(where: str, kind: str) -> Generator[None]:
+def _open_archive(path: str | os.PathLike[str]) -> Generator[Any]:
+    """Open an `.npz` without unpickling anything; its arrays are read, and damage reported, inside the block."""
     try:
-        yield
-    except FileFormatError:
-        raise
-    except Exception as error:  # zipfile and the .npy header parser raise a dozen builtin types on damaged bytes
-        raise FileFormatError(f"{where}: not a readable {kind} file ({type(error).__name__}: {error})") from error
+        file = Path(path).open("rb")
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    with file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                total = sum(entry.file_size for entry in archive.infolist())
+            if total > MAX_ARRAY_BYTES:
+                raise FileFormatError(f"{path}: unpacks to {total} bytes, more than {MAX_ARRAY_BYTES}")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
+                yield arrays
+        except FileFormatError:
+            raise
+        except Exception as error:  # zipfile and the .npy header parser raise a dozen builtin types on damaged bytes
+            raise FileFormatError(f"{path}: not a readable .npz file ({type(error).__name__}: {error})") from error
 
 
 def parse_json(text: str, where: str) -> Any:

@@ -88,7 +88,13 @@ class SimulatedDevice(ThermodynamicDevice):
         assert self._built is not None and plan.seed is not None  # the base class has seen to both
         built = self._built
         engine_type = self._engine_type(built)
-        dt = plan.dt if plan.dt is not None else _default_step(plan, built)
+        watched = bool(observers) or plan.keep == "trajectory" or plan.bias_schedule is not None
+        if plan.dt is not None:
+            dt = plan.dt
+        elif engine_type is LinearEngine and not watched:
+            dt = plan.duration  # exact in a single step
+        else:
+            dt = _default_step(plan, built)
         steps = plan.steps(dt)
         dynamics = Dynamics(built, plan.duration / steps, plan.bias_schedule, self._integrator, self._dtype)
         if engine_type is not LinearEngine:

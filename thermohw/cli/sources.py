@@ -9,7 +9,7 @@ from thermohw.program import SCHEMA as PROGRAM_SCHEMA
 from thermohw.program import Program
 from thermohw.samples import SCHEMA as SAMPLES_SCHEMA
 from thermohw.samples import Samples
-from thermohw.storage import read_bytes, unpack_npz
+from thermohw.storage import schema_of
 from thermohw.tables import CouplingTable
 from thermohw.training import TrainingRun
 
@@ -86,7 +86,7 @@ def open_source(path: Path) -> Source:
         raise StorageError(f"{path} does not exist; give a run's folder, a program, a table or samples")
     if path.suffix != ".npz":
         return Source(path, table=CouplingTable.load(path))
-    schema = str(unpack_npz(read_bytes(path), str(path)).get("schema", "none"))
+    schema = schema_of(path)
     if schema == PROGRAM_SCHEMA:
         return Source(path, program=Program.load(path))
     if schema == SAMPLES_SCHEMA:
