@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import trapezoid
 
 from thermohw.errors import PlanError
 from thermohw.langevin.observer import Observer, TrajectoryPiece
@@ -54,18 +55,58 @@ def reverse_log_probability(
     return path_log_probability(program, path[::-1], dt, mobility, kT)
 
 
+@dataclass(frozen=True, eq=False)
+class Irreversibility:
+    """The terms of the fluctuation relation behind training, for paths (…) of a reference computer; dimensionless.
+
+    ln(P_0[ω]/P_θ[ω̃]) = (Q_0 + Q_θ)/2kT + A + O(√Δt)      (O(Δt) for θ = 0)
+
+    Q[ω] = V[x(0)] − V[x(t_f)] is the heat that each computer would emit along the path, at constant biases. Eq. 14 of
+    the paper has the heat alone, with the sign of heat absorbed. Its Eq. 13 drops the time-symmetric term
+
+    A = ∫ { μ [|∇V_θ|² − |∇V_0|²]/4kT − μ [∇²V_θ − ∇²V_0]/2 } dt,
+
+    which is of first order in Δt for a step, but as large as the heat when summed over a path. It vanishes for θ = 0.
+
+    Attributes:
+        log_ratio: (…) ln(P_0[ω]/P_θ[ω̃]), from Eqs. 6 and 7.
+        heat: (…) (Q_0 + Q_θ)/2kT.
+        activity: (…) A, by the trapezoidal rule.
+    """
+
+    log_ratio: Floats
+    heat: Floats
+    activity: Floats
+
+    @property
+    def residual(self) -> Floats:
+        """Get log_ratio − heat − activity, (…), which vanishes as Δt → 0."""
+        return self.log_ratio - self.heat - self.activity
+
+
 def irreversibility(
     reference: Program, trained: Program, path: Floats, dt: float, mobility: float = 1.0, kT: float = 1.0
-) -> tuple[Floats, Floats]:
-    """Get both sides of Eq. 14, ln(P_0[ω]/P_θ[ω̃]) and −(Q_0[ω] + Q_θ[ω])/2kT, which agree as Δt → 0; each (…).
+) -> Irreversibility:
+    """Get the terms of Eq. 14, completed, for paths (steps + 1, …, units) that the reference computer took.
 
-    Q[ω] = V[x(0)] − V[x(t_f)] is the heat that a computer would emit along the path, at constant biases.
+    Args:
+        reference: The computer that made the paths.
+        trained: The computer that is to run them in reverse.
+        path: States, Δt apart.
+        dt: Δt.
+        mobility: μ of both.
+        kT: Thermal energy of both.
     """
     path = np.asarray(path, np.float64)
-    ratio = path_log_probability(reference, path, dt, mobility, kT)
-    ratio = ratio - reverse_log_probability(trained, path, dt, mobility, kT)
-    heat = sum(program.energy(path[0]) - program.energy(path[-1]) for program in (reference, trained))
-    return ratio, -np.asarray(heat) / (2 * kT)
+    forward = path_log_probability(reference, path, dt, mobility, kT)
+    backward = reverse_log_probability(trained, path, dt, mobility, kT)
+    heat = np.zeros(path.shape[1:-1])
+    activity = np.zeros(path.shape[:-1])
+    for program, sign in ((trained, 1), (reference, -1)):
+        heat += (program.energy(path[0]) - program.energy(path[-1])) / (2 * kT)
+        laplacian = (2 * program.J2 + 12 * program.J4 * path**2).sum(axis=-1)
+        activity += sign * mobility * ((program.gradient(path) ** 2).sum(axis=-1) / (4 * kT) - laplacian / 2)
+    return Irreversibility(forward - backward, heat, np.asarray(trapezoid(activity, dx=dt, axis=0)))
 
 
 @dataclass(eq=False)
