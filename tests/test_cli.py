@@ -98,6 +98,14 @@ def test_generate_writes_reproducible_samples(run_folder: Path, samples_file: Pa
     }  # fmt: skip
 
 
+def test_json_has_null_where_a_number_is_not_finite(images: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    call_json("train", "--images", f"npz:{images}", "--select", "4", "--out", folder, *SMALL)
+    told = call_json("generate", folder, "--samples", 1, "--dt", 0.005, "--out", tmp_path / "s.npz")
+    assert told["fidelity"]["purity"] is None  # there is no second reference
+    assert told["heat_kT"]["standard_error"] is None  # nor a second sample
+
+
 def test_generate_on_demand_uses_the_class_field(run_folder: Path, tmp_path: Path) -> None:
     told = call_json("generate", run_folder, "--label", 7, "--samples", 10, "--dt", 0.005, "--out", tmp_path / "s.npz")
     expected = TrainingRun.load(run_folder).program_for(7).digest

@@ -2,10 +2,11 @@
 """What all commands share: where they print, how they show progress, and how they fail."""
 
 import json
+import math
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import typer
 from rich.console import Console
@@ -41,8 +42,16 @@ def progress_bar(what: str) -> Generator[Callable[[int, int], None]]:
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """Print a JSON object on standard output."""
-    sys.stdout.write(json.dumps(values, indent=1, sort_keys=True) + "\n")
+    """Print a JSON object on standard output; numbers that are not finite, which JSON lacks, as null."""
+    sys.stdout.write(json.dumps(_finite(values), indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in cast(Mapping[str, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in cast(Sequence[Any], value)]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

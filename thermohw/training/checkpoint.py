@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thermohw import __version__
 from thermohw.errors import TrainingError
 from thermohw.images import Images
 from thermohw.storage import digest_arrays, load_arrays, save_arrays
@@ -25,7 +26,7 @@ INTERVAL = 5.0
 def fingerprint(images: Images, config: TrainingConfig, device: str) -> str:
     """Get a digest of all that a training depends on, 64 hex digits."""
     arrays = digest_arrays({"pixels": images.pixels, "labels": images.labels})
-    return hashlib.sha256(f"{arrays}|{config.model_dump_json()}|{device}".encode()).hexdigest()
+    return hashlib.sha256(f"{__version__}|{arrays}|{config.model_dump_json()}|{device}".encode()).hexdigest()
 
 
 @dataclass
@@ -53,8 +54,8 @@ class Checkpoint:
         arrays = load_arrays(self.folder / FILE, SCHEMA, ("fingerprint",))
         if str(arrays.pop("fingerprint")) != self.fingerprint:
             raise TrainingError(
-                f"{self.folder / FILE} belongs to a training with other images or settings; "
-                "repeat those to resume it, choose another folder, or delete the file"
+                f"{self.folder / FILE} belongs to a training with other images, settings, device or version of "
+                "thermohw; repeat those to resume it, choose another folder, or delete the file"
             )
         if {name: array.shape for name, array in arrays.items()} != dict(shapes):
             raise TrainingError(f"{self.folder / FILE} does not hold {', '.join(shapes)} of the shapes expected")
@@ -68,6 +69,7 @@ class Checkpoint:
         self._saved_at = time.monotonic()
 
     def discard(self) -> None:
-        """Delete the checkpoint, when the training has been saved as a whole."""
+        """Delete the checkpoint, and what killed processes left of one, when the training has been saved as a whole."""
         if self.folder is not None:
-            (self.folder / FILE).unlink(missing_ok=True)
+            for file in (self.folder / FILE, *self.folder.glob(f".{FILE}.*.part")):
+                file.unlink(missing_ok=True)

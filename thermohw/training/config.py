@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from thermohw.errors import TrainingError
+
+MAX_STEPS = 1_000_000
+"""Largest number of steps of a noising trajectory."""
 
 
 class TrainingConfig(BaseModel):
     """All that a training depends on, besides the images. Energies in k_BT, times in 1/(μ k_BT)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     preset: str = Field("custom", description="name of the preset that this started from")
     hidden: int = Field(512, ge=0, le=100_000, description="number of hidden units")
@@ -41,13 +44,26 @@ class TrainingConfig(BaseModel):
         "expected", description="computed from one-dimensional moments, or sampled on a device"
     )
     trajectories: int = Field(
-        240, ge=1, description="sampled statistics: noising trajectories in all; descent visits the images in turn"
+        240,
+        ge=1,
+        le=2**24,
+        description="sampled statistics: noising trajectories in all; descent visits the images in turn",
     )
-    learning_rate: float = Field(1.5e-4, gt=0, description="alpha of Eqs. 8-9")
+    learning_rate: float = Field(1.5e-4, gt=0, le=1e3, description="alpha of Eqs. 8-9")
     ridge: float = Field(0.0, ge=0, description="penalty ridge/4 · Σ J² on the log-likelihood per unit time")
     hidden_biases: bool = Field(False, description="learn biases of hidden units")
     upright: float = Field(0.025, ge=0, description="share of the mean noising field held on hidden units")
     seed: int = Field(1, ge=0, lt=2**63, description="of all noise in training")
+
+    @field_validator("dt")
+    @classmethod
+    def _whole_number_of_steps(cls, dt: float, info: ValidationInfo) -> float:
+        duration = info.data.get("duration")  # absent where it was refused itself
+        if duration is not None:
+            steps = min(duration / dt, MAX_STEPS + 1)
+            if not 0 < steps <= MAX_STEPS or abs(round(steps) - steps) > 1e-6 * steps:
+                raise ValueError(f"must divide the duration {duration:g} into a whole number of 1 … {MAX_STEPS} steps")
+        return dt
 
     @property
     def descent_time(self) -> float:
@@ -69,7 +85,7 @@ def load_config(preset: str, overrides: Mapping[str, Any] | None = None) -> Trai
     """
     if preset not in preset_names():
         raise TrainingError(f"unknown preset {preset!r}; there are: {', '.join(preset_names())}")
-    text = (resources.files("thermohw.training") / "presets" / f"{preset}.toml").read_text()
+    text = (resources.files("thermohw.training") / "presets" / f"{preset}.toml").read_text(encoding="utf-8")
     return parse_config({"preset": preset, **tomllib.loads(text), **(overrides or {})}, f"preset {preset}")
 
 

@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training by gradient descent, the paper's way (Eqs. 8-11), and as the flow that many small steps tend to."""
+"""Training by gradient descent over noising trajectories, the paper's way (Eqs. 8-11)."""
 
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, eigsh
 
 from thermohw.device import Progress, ThermodynamicDevice
+from thermohw.errors import TrainingError
 from thermohw.plan import RunPlan
 from thermohw.training.checkpoint import Checkpoint
 from thermohw.training.config import TrainingConfig
 from thermohw.training.likelihood import Solution
 from thermohw.training.noising import NoisingProtocol
-from thermohw.training.quadratic import PathQuadratic
 
 Floats = NDArray[np.float64]
 TRAJECTORIES_AT_ONCE = 24
-"""Noising trajectories held in memory at a time."""
-STABILITY_SHARE = 0.9
-"""Step of the flow as a share of 2/(largest curvature), below which it is stable."""
+"""Noising trajectories held in memory at a time, …"""
+BYTES_AT_ONCE = 2**29
+"""… if they do not exceed this."""
+DIVERGED = 1e6
+"""Parameters beyond this, k_BT, are those of a descent that diverged."""
 
 
 def descend_trajectories(
@@ -33,74 +34,74 @@ def descend_trajectories(
     """Run noising trajectories one image after another and update the parameters after each.
 
     J_ij += α Σ_k ∂ln P̃/∂J_ij and b_i likewise (Eqs. 8–9), with −∂ln P̃/∂J_ij = [ρ_i x'_j + ρ_j x'_i]/2,
-    ρ = r + Δt (J x' + b) (Eqs. 10–11, k_BT = μ = 1). It stops after `config.trajectories`: early, at the descent
-    time τ = α · trajectories · t_f / 2, which is where balance of signs and mixing of modes come from.
+    ρ = r + Δt (J x' + b) (Eqs. 10–11, k_BT = μ = 1); a ridge adds ridge · t_f J_ij/2. It stops after
+    `config.trajectories`: early, at the descent time τ = α · trajectories · t_f / 2, which is where balance of signs
+    and mixing of modes come from.
 
     Args:
         protocol: What to run.
         biased: (trainable,) units whose biases are trained.
-        config: Learning rate, number of trajectories, seed.
+        config: Learning rate, number of trajectories, ridge, seed.
         device: Where noising runs.
         checkpoint: Where to resume from and save to.
         progress: Called with (trajectories done, all).
 
     Returns:
         The parameters, in k_BT, and −ln P̃ per unit time of each trajectory relative to that of zero couplings.
+
+    Raises:
+        TrainingError: The descent diverged, or the checkpoint belongs to another training.
     """
-    pairs, images = len(protocol.topology.pairs), len(protocol.fields)
+    pairs = len(protocol.topology.pairs)
+    decay = np.zeros(pairs + len(biased))
+    decay[:pairs] = config.ridge * protocol.duration / 2
     state = checkpoint.load({"z": (pairs + len(biased),), "gains": (config.trajectories,), "done": ()})
     z = state.get("z", np.zeros(pairs + len(biased)))
     gains = state.get("gains", np.zeros(config.trajectories))
     done = int(state.get("done", np.zeros(())))
-    rounds = max(1, TRAJECTORIES_AT_ONCE // images)
+    at_once = _trajectories_at_once(protocol)
     while done < config.trajectories:
-        last = min(done + rounds * images, config.trajectories)
+        last = min(done + at_once, config.trajectories)
         paths = _noising_paths(protocol, device, config.seed, done, last)
         for number in range(done, last):
             gradient, gains[number] = _trajectory_gradient(protocol, biased, z, paths(number))
-            z = z - config.learning_rate * gradient
+            z = z - config.learning_rate * (gradient + decay * z)
+            if not np.abs(z).max(initial=0.0) < DIVERGED:
+                raise TrainingError(
+                    f"the descent diverged at trajectory {number + 1}: learning_rate {config.learning_rate:g} is too "
+                    "large for this protocol; use less, and more trajectories in proportion"
+                )
         done = last
         checkpoint.save({"z": z, "gains": gains, "done": np.array(done)}, done == config.trajectories)
         if progress is not None:
             progress(done, config.trajectories)
-    times = config.learning_rate * protocol.duration / 2 * np.arange(1, config.trajectories + 1)
-    return Solution(z, np.stack([times, gains], axis=1), float("nan"))
+    times = config.descent_time * np.arange(1, config.trajectories + 1) / config.trajectories
+    curve: Floats = np.stack([times, gains], axis=1)
+    return Solution(z, curve, float("nan"))
 
 
-def descend_flow(quadratic: PathQuadratic, time: float) -> Solution:
-    """Follow dz/dτ = −2 ∂f/∂z from zero to τ = `time`: the limit of small learning rates and many trajectories.
-
-    Explicit steps of 0.9 of the stability limit 2/λ, λ the largest curvature, or shorter; run long enough they
-    converge to `maximize_likelihood`.
-    """
-    hessian = LinearOperator((quadratic.size,) * 2, matvec=quadratic.hessian_product, dtype=np.float64)
-    start = np.random.default_rng(0).standard_normal(quadratic.size)
-    largest = float(eigsh(hessian, k=1, which="LA", v0=start, tol=1e-2, return_eigenvectors=False)[0])
-    steps = max(1, int(np.ceil(time * largest / STABILITY_SHARE)))
-    z = np.zeros(quadratic.size)
-    curve = [(0.0, 0.0)]
-    gradient = quadratic.linear
-    for step in range(1, steps + 1):
-        z = z - 2 * time / steps * gradient
-        gradient = quadratic.gradient(z)
-        curve.append((time * step / steps, 0.5 * float((gradient + quadratic.linear) @ z)))
-    return Solution(z, np.array(curve), float(np.linalg.norm(gradient) / np.linalg.norm(quadratic.linear)))
+def _trajectories_at_once(protocol: NoisingProtocol) -> int:
+    """Get how many trajectories to run before the parameters see them: whole rounds of the images, if those fit."""
+    images, units = protocol.fields.shape
+    at_once = max(1, min(TRAJECTORIES_AT_ONCE, BYTES_AT_ONCE // (4 * units * (protocol.steps + 1))))
+    return max(at_once // images * images, min(at_once, images))
 
 
 def _noising_paths(
     protocol: NoisingProtocol, device: ThermodynamicDevice, seed: int, first: int, last: int
 ) -> Callable[[int], NDArray[np.float32]]:
-    """Run trajectories number first … last − 1 (image = number mod images); returns number → path (steps + 1, units)."""
+    """Run trajectories first … last − 1, each of image number mod images; returns number → path (steps + 1, units)."""
     images = len(protocol.fields)
     runs: dict[int, NDArray[np.float32]] = {}
-    for image in range(min(images, last - first)):
-        count = len(range(first + image, last, images))
-        which = (first + image) % images
-        plan = RunPlan(1.0, count, keep="trajectory", seed=seed, first_chain=which * 2**24 + first // images)
-        trajectory = protocol.run(device, which, plan).trajectory
+    for start in range(first, min(first + images, last)):
+        image, count = start % images, len(range(start, last, images))
+        chain = protocol.chain(image, start // images)
+        plan = RunPlan(1.0, count, keep="trajectory", seed=seed, first_chain=chain)
+        trajectory = protocol.run(device, image, plan).trajectory
         assert trajectory is not None  # asked for
-        runs[which] = trajectory
-    return lambda number: runs[number % images][(number - first) // images]
+        for row in range(count):
+            runs[start + row * images] = trajectory[row]
+    return runs.__getitem__
 
 
 def _trajectory_gradient(

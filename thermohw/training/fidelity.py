@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thermohw.errors import TrainingError
+
 Floats = NDArray[np.float64]
 RECOGNISED = 0.6
 """A sample is recognised where it correlates at least this much, in absolute value, with one reference."""
@@ -48,11 +50,17 @@ class Fidelity:
 
 
 def correlations(states: ArrayLike, references: ArrayLike) -> Floats:
-    """Get Pearson correlations (samples, references) of states (samples, visible) with references (references, visible)."""
+    """Get Pearson correlations (samples, references); a uniform state correlates with nothing: zero.
+
+    Args:
+        states: (samples, visible).
+        references: (references, visible).
+    """
     normalised: list[Floats] = []
     for values in (states, references):
         array = np.asarray(values, np.float64)
         centred = array - array.mean(axis=1, keepdims=True)
+        centred[np.ptp(array, axis=1) == 0] = 0.0  # not the rounding error of its mean
         norms = np.linalg.norm(centred, axis=1, keepdims=True)
         normalised.append(centred / np.where(norms > 0, norms, 1.0))
     return normalised[0] @ normalised[1].T
@@ -66,20 +74,24 @@ def score(states: ArrayLike, references: ArrayLike, labels: ArrayLike, requested
         references: Pixels of the training images, any scale.
         labels: Their classes.
         requested: Class that was asked for, if one was.
+
+    Raises:
+        TrainingError: No sample, shapes that do not fit, a number that is not finite, or an unknown class asked for.
     """
+    reference_labels: NDArray[np.int64] = np.asarray(labels)
+    _check(np.asarray(states), np.asarray(references), reference_labels, requested)
     signed = correlations(states, references)
     strength = np.abs(signed)
     nearest = strength.argmax(axis=1)
     rows = np.arange(len(signed))
     upright = signed[rows, nearest] > 0
-    reference_labels = np.asarray(labels)
-    classes = np.unique(reference_labels)
+    classes: NDArray[np.int64] = np.unique(reference_labels)
     found = reference_labels[nearest]
     counts = np.array([[np.sum((found == label) & sign) for label in classes] for sign in (upright, ~upright)])
     shares = counts.sum(axis=0) / len(signed)
     shares = shares[shares > 0]
-    ranked = np.sort(strength, axis=1)
-    asked = None if requested is None else float(np.mean(reference_labels[signed.argmax(axis=1)] == requested))
+    ranked: Floats = np.sort(strength, axis=1)
+    asked = None if requested is None else float(np.mean(np.equal(reference_labels[signed.argmax(axis=1)], requested)))
     return Fidelity(
         len(signed),
         float(np.mean(ranked[:, -1] >= RECOGNISED)),
@@ -92,3 +104,20 @@ def score(states: ArrayLike, references: ArrayLike, labels: ArrayLike, requested
         tuple(counts[1].tolist()),
         asked,
     )
+
+
+def _check(states: NDArray[Any], references: NDArray[Any], labels: NDArray[Any], requested: int | None) -> None:
+    if references.ndim != 2 or not len(references) or labels.shape != references.shape[:1]:
+        raise TrainingError(
+            f"references must have shape (references, visible) and as many labels, got {references.shape} and "
+            f"{labels.shape}"
+        )
+    if states.ndim != 2 or not len(states) or states.shape[1] != references.shape[1]:
+        raise TrainingError(f"states must have shape (samples, {references.shape[1]}), got {states.shape}")
+    if not np.isfinite(references).all():
+        worst = int(np.argmin(np.isfinite(references).all(axis=1)))
+        raise TrainingError(f"reference {worst} has a pixel that is not finite")
+    if not np.isfinite(states).all():
+        raise TrainingError(f"sample {int(np.argmin(np.isfinite(states).all(axis=1)))} has a state that is not finite")
+    if requested is not None and requested not in labels:
+        raise TrainingError(f"class {requested} has no reference; there are {', '.join(map(str, np.unique(labels)))}")

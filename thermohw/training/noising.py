@@ -60,6 +60,10 @@ class NoisingProtocol:
         """Get s(t_k) for each step (steps,)."""
         return np.interp(np.arange(self.steps) * self.dt, self.ramp_times, self.ramp)
 
+    def chain(self, image: int, number: int) -> int:
+        """Get the chain number that keys the noise of an image's trajectory `number`, which no other one shares."""
+        return image * min(2**24, 2**32 // (len(self.fields) + 1)) + number
+
     def run(
         self,
         device: ThermodynamicDevice,

@@ -2,11 +2,13 @@
 # pyright: basic
 """Products of symmetric couplings on a list of pairs with low-rank moments; numba infers the argument types."""
 
+from typing import Any
+
 from thermohw.langevin.jit import compiled
 
 
 @compiled
-def project(pairs, couplings, G, projected):
+def project(pairs: Any, couplings: Any, G: Any, projected: Any) -> None:
     """Add J G to projected, J symmetric on the pairs."""
     for p in range(pairs.shape[0]):
         i, j, z = pairs[p, 0], pairs[p, 1], couplings[p]
@@ -16,7 +18,7 @@ def project(pairs, couplings, G, projected):
 
 
 @compiled
-def expand(pairs, couplings, D, G, T, out):
+def expand(pairs: Any, couplings: Any, D: Any, G: Any, T: Any, out: Any) -> None:
     """Set out_ij = (D_i + D_j) J_ij + [T Gᵀ + G Tᵀ]_ij on the pairs."""
     for p in range(pairs.shape[0]):
         i, j = pairs[p, 0], pairs[p, 1]

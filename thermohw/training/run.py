@@ -1,122 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job: images in, trained program out."""
 
-import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from thermohw.backends.simulated import SimulatedDevice
 from thermohw.device import Progress, ThermodynamicDevice
-from thermohw.errors import FileFormatError, TrainingError
+from thermohw.errors import TrainingError
 from thermohw.images import Images
 from thermohw.program import Program
 from thermohw.spectrum import mode_spectrum
-from thermohw.storage import load_arrays, parse_json, read_text, require_writable, save_arrays, write_atomically
+from thermohw.storage import require_writable
 from thermohw.training.checkpoint import Checkpoint, fingerprint
 from thermohw.training.config import TrainingConfig, load_config, parse_config
-from thermohw.training.descent import descend_flow, descend_trajectories
+from thermohw.training.descent import descend_trajectories
 from thermohw.training.expected import expected_moments
+from thermohw.training.flow import descend_flow
 from thermohw.training.likelihood import Solution, maximize_likelihood
 from thermohw.training.moments import PathMoments
 from thermohw.training.noising import NoisingProtocol, build_protocol, class_fields
 from thermohw.training.quadratic import PathQuadratic
 from thermohw.training.sampled import sampled_moments
+from thermohw.training.trained import TrainingRun
 
-REFERENCES_SCHEMA = "thermohw-references/1"
 MAX_REFERENCES = 200
 """More training images than this are represented by the mean of each class."""
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingRun:
-    """A trained program, and what is needed to use and judge it.
-
-    Attributes:
-        program: What to load onto a device; energies in k_BT.
-        config: How it was trained.
-        metrics: Figures of the training, for JSON.
-        references: (references, visible) images to compare samples with.
-        reference_labels: (references,) their classes.
-        image_shape: (rows, columns).
-        classes: (classes,) labels that can be asked for.
-        fields: (classes, hidden) noising field of each class on the hidden units, k_BT.
-        curve: (points, 2) convergence of the training.
-    """
-
-    program: Program
-    config: TrainingConfig
-    metrics: dict[str, Any]
-    references: NDArray[np.float64]
-    reference_labels: NDArray[np.int64]
-    image_shape: tuple[int, int]
-    classes: NDArray[np.int64]
-    fields: NDArray[np.float64]
-    curve: NDArray[np.float64] = field(repr=False)
-
-    def program_for(self, label: int, strength: float = 0.2) -> Program:
-        """Get the program that generates one class on demand: a share of its noising field held on the hidden units.
-
-        The program's own hidden biases give way to `strength` times the class's field; nothing is trained anew.
-
-        Raises:
-            TrainingError: The class was not trained, or there are no hidden units to hold a field on.
-        """
-        if label not in self.classes:
-            raise TrainingError(f"class {label} was not trained; there are {', '.join(map(str, self.classes))}")
-        if self.fields.shape[1] == 0:
-            raise TrainingError("class on demand needs hidden units; this program has none")
-        held = strength * self.fields[int(np.searchsorted(self.classes, label))]
-        return self.program.with_biases(np.concatenate([self.program.biases[: self.program.topology.visible], held]))
-
-    def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write `program.npz`, `config.json`, `metrics.json` and `references.npz` into a folder, each atomically.
-
-        Raises:
-            StorageError: The folder cannot be written.
-        """
-        path = Path(folder)
-        arrays = {name: getattr(self, name) for name in _REFERENCE_ARRAYS}
-        save_arrays(path / "references.npz", REFERENCES_SCHEMA, {**arrays, "image_shape": np.array(self.image_shape)})
-        write_atomically(path / "config.json", self.config.model_dump_json(indent=1) + "\n")
-        write_atomically(path / "metrics.json", json.dumps(self.metrics, indent=1, sort_keys=True) + "\n")
-        self.program.save(path / "program.npz")
-        return path
-
-    @staticmethod
-    def load(folder: str | os.PathLike[str]) -> "TrainingRun":
-        """Read a run written by `save`.
-
-        Raises:
-            StorageError: The folder or a file in it is missing.
-            FileFormatError: A file is damaged, edited or of another kind.
-        """
-        path = Path(folder)
-        program = Program.load(path / "program.npz")
-        arrays = load_arrays(path / "references.npz", REFERENCES_SCHEMA, (*_REFERENCE_ARRAYS, "image_shape"))
-        config = parse_json(read_text(path / "config.json"), str(path / "config.json"))
-        metrics = parse_json(read_text(path / "metrics.json"), str(path / "metrics.json"))
-        if not isinstance(config, dict) or not isinstance(metrics, dict):
-            raise FileFormatError(f"{path}: config.json and metrics.json must be JSON objects")
-        rows, columns = (int(length) for length in arrays["image_shape"])
-        if rows * columns != program.topology.visible or arrays["references"].shape[1:] != (rows * columns,):
-            raise FileFormatError(f"{path}: references.npz does not fit program.npz")
-        return TrainingRun(
-            program,
-            parse_config(config, str(path / "config.json")),
-            metrics,
-            image_shape=(rows, columns),
-            **{name: arrays[name] for name in _REFERENCE_ARRAYS},
-        )
-
-
-_REFERENCE_ARRAYS = ("references", "reference_labels", "classes", "fields", "curve")
 
 
 def train(
@@ -176,24 +88,28 @@ def _solve(
     checkpoint: Checkpoint,
     progress: Progress | None,
 ) -> tuple[Solution, float]:
-    """Get the solution, in k_BT, and its log-likelihood gain per unit time (for descent, on the last trajectories)."""
+    """Get the solution, in k_BT, and its −ln P̃ per 1/(μ k_BT) less that of J = 0 (of descent: on the last round)."""
     topology = protocol.topology
     biased = np.arange(topology.visible, topology.units) if config.hidden_biases else np.arange(0)
+    if not len(topology.pairs) + len(biased):
+        raise TrainingError("nothing to train: without hidden units a layered computer has no couplings; set hidden")
     if config.method == "descent" and config.statistics == "sampled":
         solution = descend_trajectories(protocol, biased, config, device, checkpoint, progress)
         return solution, float(solution.curve[-len(protocol.fields) :, 1].mean())
     moments: PathMoments
     if config.statistics == "expected":
+        checkpoint.load({})  # nothing to resume, but another training's checkpoint is not to be lost
         moments = expected_moments(protocol)
     else:
         moments = sampled_moments(protocol, config, device, checkpoint, progress)
     quadratic = PathQuadratic(moments, topology, biased, config.ridge)
-    if config.method == "likelihood":
-        solution = maximize_likelihood(quadratic)
-    else:
-        solution = descend_flow(quadratic, config.descent_time)
-    gain = quadratic.gain(solution.z)
-    return Solution(solution.z / moments.kT, solution.curve, solution.gradient_norm), gain
+    if not quadratic.linear.any():
+        raise TrainingError("nothing to learn: the noising imposes no pattern on one end of every coupling")
+    likelihood = config.method == "likelihood"
+    solution = maximize_likelihood(quadratic) if likelihood else descend_flow(quadratic, config.descent_time)
+    gain_unit = moments.mobility * moments.kT  # the device's time unit, in reduced ones
+    curve = solution.curve / (1.0, gain_unit)
+    return Solution(solution.z / moments.kT, curve, solution.gradient_norm), quadratic.gain(solution.z) / gain_unit
 
 
 def _assemble(images: Images, config: TrainingConfig, protocol: NoisingProtocol, solution: Solution) -> TrainingRun:

@@ -51,7 +51,7 @@ def sampled_moments(
     batches = [(image, first) for image in range(images) for first in range(0, each, BATCH)]
     for number, (image, first) in list(enumerate(batches))[done:]:
         count = min(BATCH, each - first)
-        plan = RunPlan(1.0, count, keep="none", seed=config.seed, first_chain=image * 2**24 + first)
+        plan = RunPlan(1.0, count, keep="none", seed=config.seed, first_chain=protocol.chain(image, first))
         protocol.run(device, image, plan, (statistics,))
         sums = np.array([statistics.n, statistics.w, statistics.dt or 0.0, number + 1])
         arrays = {name: getattr(statistics, name) for name in ("m", "q", "S", "C")}
