@@ -177,7 +177,7 @@ def test_jarzynski_holds_exactly_for_linear_computers_at_any_step() -> None:
     program = Program(topology, np.full(3, 2.0), np.zeros(3), np.zeros(3), np.array([0.8, -0.5, 0.3]))
     stiffness = np.asarray(program.matrix.toarray() + 4 * np.eye(3), np.float64)
     before, after = np.array([1.0, 0.0, -1.0]), np.array([-1.0, 1.5, 0.5])
-    inverse: Floats = np.linalg.inv(stiffness)
+    inverse = np.linalg.inv(stiffness)
     difference = -0.5 * float(after @ inverse @ after - before @ inverse @ before)
     initial = np.random.default_rng(1).multivariate_normal(-inverse @ before, inverse, 40_000)
     for dt in (0.5, 0.05):

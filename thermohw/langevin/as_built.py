@@ -44,25 +44,27 @@ class AsBuilt:
     kT: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        units = len(np.atleast_1d(self.J2))
+        couplings: Any = sparse.csr_array(self.couplings, dtype=np.float64)
+        units = int(couplings.shape[0])
+        if couplings.shape != (units, units) or not np.isfinite(couplings.data).all():
+            raise ProgramError(f"as-built couplings must be finite, of shape (units, units); got {couplings.shape}")
+        object.__setattr__(self, "couplings", couplings)
         for name in ("J2", "J4", "biases", "mobility", "kT"):
-            values = np.array(np.broadcast_to(np.asarray(getattr(self, name), np.float64), (units,)))
+            given = np.asarray(getattr(self, name), np.float64)
+            if given.shape not in ((), (units,)):
+                raise ProgramError(f"as-built {name} must be a scalar or of shape ({units},), got {given.shape}")
+            values = np.array(np.broadcast_to(given, (units,)))
             if not np.isfinite(values).all():
                 raise ProgramError(f"as-built {name} of unit {int(np.argmin(np.isfinite(values)))} is not finite")
             object.__setattr__(self, name, values)
-        couplings = sparse.csr_array(self.couplings, dtype=np.float64)
-        if couplings.shape != (units, units) or not np.isfinite(couplings.data).all():
-            raise ProgramError(f"as-built couplings must be finite, of shape ({units}, {units}); got {couplings.shape}")
-        object.__setattr__(self, "couplings", couplings)
         if (self.mobility <= 0).any() or (self.kT < 0).any():
             raise ProgramError("as-built mobilities must be positive and kT must not be negative")
 
     @staticmethod
     def from_program(program: Program, mobility: ArrayLike = 1.0, kT: ArrayLike = 1.0) -> "AsBuilt":
         """Build exactly the program, at the given mobility and kT (scalars or (units,))."""
-        units = program.topology.units
-        spread = (np.broadcast_to(np.asarray(values, np.float64), (units,)) for values in (mobility, kT))
-        return AsBuilt(program.topology.visible, program.J2, program.J4, program.biases, program.matrix, *spread)
+        given = (np.asarray(values, np.float64) for values in (mobility, kT))
+        return AsBuilt(program.topology.visible, program.J2, program.J4, program.biases, program.matrix, *given)
 
     @property
     def units(self) -> int:

@@ -19,7 +19,7 @@ class UncoupledEquilibrium:
     """The density Π_i exp(−(J2_i x² + J4_i x⁴ + b_i x)/kT_i), tabulated once and inverted for each sample.
 
     The cumulative density is exact at 2049 points across the support of each unit and linear between them, which
-    adds 3e-6 or less to a unit's relative variance. Units with kT = 0 sit at their energy minimum.
+    adds a share of 1.3e-5 or less to a unit's variance. Units with kT = 0 sit at their energy minimum.
 
     Attributes:
         edges: (kinds, 2) ends of each kind's support.

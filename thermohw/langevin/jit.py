@@ -19,5 +19,9 @@ def compiled(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
 
 
 def inlined(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Compile a helper that LLVM is to inline into the kernels that call it."""
-    return numba.njit(function, nogil=True, fastmath=_FAST, error_model="numpy")
+    """Compile a helper that LLVM must inline into the kernels that call it.
+
+    Inlined by force: a helper that stays a function of its own exists twice, optimized differently, and a kernel just
+    compiled calls another one than the same kernel read from the cache; results would differ in the last bit.
+    """
+    return numba.njit(function, nogil=True, fastmath=_FAST, error_model="numpy", forceinline=True)

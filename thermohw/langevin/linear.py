@@ -14,10 +14,11 @@ from thermohw.langevin.noise import normals
 
 @dataclass(frozen=True, eq=False)
 class LinearEngine:
-    """x(t + Δt) = m + e^{−AΔt} (x − m) + L η,  A = μ (2 J2 + K),  m = −A⁻¹ μ b,  L Lᵀ = Σ − e^{−AΔt} Σ e^{−AᵀΔt}.
+    """x(t + Δt) = m + e^{−AΔt} (x − m) + L η,  A = μ (2 J2 + K),  m = −A⁻¹ μ b,  L² = Σ − e^{−AΔt} Σ e^{−AᵀΔt}.
 
     Σ is the stationary covariance, A Σ + Σ Aᵀ = 2 μ kT (Lyapunov's equation), so K need not be symmetric nor kT
-    uniform. Any Δt is exact for constant biases; a schedule is a staircase of step Δt, as in every engine.
+    uniform. L is symmetric, so that paths tend to those of the reference engine as Δt → 0. Any Δt is exact for
+    constant biases; a schedule is a staircase of step Δt, as in every engine.
     Cost: O(units³) once, O(units²) a chain and step.
 
     Raises:
@@ -40,10 +41,11 @@ class LinearEngine:
         stationary = np.asarray(linalg.solve_continuous_lyapunov(drift, np.diag(2 * built.mobility * built.kT)))
         propagator = np.asarray(linalg.expm(-drift * self.dynamics.dt))
         covariance = stationary - propagator @ stationary @ propagator.T
-        # built from eigenvectors and not by Cholesky: kT = 0 leaves directions without noise
+        # the symmetric root: it exists where kT = 0 leaves directions without noise, and tends to the noise of Eq. 3
         variances, directions = np.linalg.eigh(0.5 * (covariance + covariance.T))
         object.__setattr__(self, "_propagator", propagator)
-        object.__setattr__(self, "_noise_factor", directions * np.sqrt(np.maximum(variances, 0)))
+        root = (directions * np.sqrt(np.maximum(variances, 0))) @ directions.T
+        object.__setattr__(self, "_noise_factor", root)
         object.__setattr__(self, "_inverse", np.linalg.inv(drift) * built.mobility)
 
     def advance(self, states: Floats, key: NoiseKey, steps: int, work: NDArray[np.float64], record: Floats) -> None:

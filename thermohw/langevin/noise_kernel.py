@@ -40,7 +40,7 @@ def box_muller(radius_words, angle_words, work, n0, n1):
     raise NotImplementedError("compiled code only")
 
 
-@overload(box_muller)
+@overload(box_muller, jit_options={"forceinline": True})
 def _box_muller(radius_words, angle_words, work, n0, n1):
     return _box_muller_single if n0.dtype == types.float32 else _box_muller_double
 
@@ -60,10 +60,10 @@ def _box_muller_single(radius_words, angle_words, work, n0, n1):
         series = _F(1) + t2 * (_F(1 / 3) + t2 * (_F(1 / 5) + t2 * (_F(1 / 7) + t2 * _F(1 / 9))))
         log = n0[j] * _F(0.6931471805599453) + _F(2) * t * series
         radius = np.sqrt(max(_F(0), _F(-2) * log))
-        a = _F(_I(angle_words[j])) * _F(np.pi * 2.0**-32)  # half the angle, |a| ≤ π/2: Taylor series reach 1e-7
+        a = _F(_I(angle_words[j])) * _F(np.pi * 2.0**-32)  # half the angle, |a| ≤ π/2: minimax polynomials reach 1e-7
         a2 = a * a
-        s = _F(2.7525562e-6)
-        for c in (_F(-1.9840874e-4), _F(8.3333310e-3), _F(-1.6666666e-1), _F(1)):
+        s = _F(-2.3889859e-8)
+        for c in (_F(2.7525562e-6), _F(-1.9840874e-4), _F(8.3333310e-3), _F(-1.6666666e-1), _F(1)):
             s = s * a2 + c
         s *= a
         c = _F(-2.6051615e-7)

@@ -29,7 +29,7 @@ class OverdampedEngine:
     """
 
     dynamics: Dynamics
-    _kernel: Callable[..., int] = field(init=False, repr=False)
+    _sparse: bool = field(init=False, repr=False)
     _parameters: tuple[Any, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -41,7 +41,7 @@ class OverdampedEngine:
         couplings = _sparse_rows(built, scale, dynamics.dtype) if sparse else _layers(built, scale, dynamics.dtype)
         limit = dynamics.dtype(amplitude_limit(dynamics))
         knots = dynamics.knots()
-        object.__setattr__(self, "_kernel", advance_sparse if sparse else advance_dense)
+        object.__setattr__(self, "_sparse", sparse)
         object.__setattr__(self, "_parameters", (couplings, linear, cubic, scale_cast, amplitude, *knots, limit))
 
     def advance(self, states: Floats, key: NoiseKey, steps: int, work: NDArray[np.float64], record: Floats) -> None:
@@ -52,7 +52,9 @@ class OverdampedEngine:
         if smooth:
             fill_noise(previous, key.first_step, key.first_chain, seed)
         first = (key.first_chain, key.first_step)
-        failed = self._kernel(states, *self._parameters, previous, seed, first, steps, work, record)
+        # chosen here and not stored: a compiled function that is pickled is compiled again by every process
+        kernel: Callable[..., int] = advance_sparse if self._sparse else advance_dense
+        failed = kernel(states, *self._parameters, previous, seed, first, steps, work, record)
         if failed >= 0:
             raise divergence(states, self.dynamics, failed, key.first_chain)
 
