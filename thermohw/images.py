@@ -2,11 +2,17 @@
 """Images: what the road starts from."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from thermohw.errors import DatasetError
+
+LARGEST = 1e100
+"""Largest pixel value, so that squares stay within double precision."""
+FAINTEST = 1e-10
+"""An image whose pixels differ by less than this share of the largest counts as uniform."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +25,7 @@ class Images:
         source: Where they come from, for provenance.
 
     Raises:
-        DatasetError: A wrong shape, no image, a pixel that is not finite, or an image without contrast.
+        DatasetError: A wrong shape, no image, no numbers, a pixel that is not finite, or an image without contrast.
     """
 
     pixels: NDArray[np.float64]
@@ -27,8 +33,12 @@ class Images:
     source: str
 
     def __post_init__(self) -> None:
-        pixels = np.array(self.pixels, np.float64)
-        labels = np.array(self.labels, np.int64)
+        pixels = _real_numbers(self.pixels, "pixels", self.source).astype(np.float64)
+        given = _real_numbers(self.labels, "labels", self.source)
+        with np.errstate(invalid="ignore"):
+            labels = given.astype(np.int64)
+        if not np.array_equal(labels, given):
+            raise DatasetError(f"{self.source}: labels must be whole numbers below 2⁶³")
         if pixels.ndim != 3 or pixels.size == 0:
             raise DatasetError(f"{self.source}: pixels must have shape (images, rows, columns), got {pixels.shape}")
         if labels.shape != (len(pixels),):
@@ -36,7 +46,14 @@ class Images:
         finite = np.isfinite(pixels).all(axis=(1, 2))
         if not finite.all():
             raise DatasetError(f"{self.source}: image {int(np.argmin(finite))} has a pixel that is NaN or infinite")
-        flat = np.ptp(pixels, axis=(1, 2)) == 0
+        highest, lowest = pixels.max(axis=(1, 2)), pixels.min(axis=(1, 2))
+        largest = np.maximum(highest, -lowest)
+        huge = largest > LARGEST
+        if huge.any():
+            raise DatasetError(
+                f"{self.source}: image {int(np.argmax(huge))} has a pixel beyond ±{LARGEST:g}; rescale it"
+            )
+        flat = highest - lowest <= np.maximum(FAINTEST * largest, 1 / LARGEST)
         if flat.any():
             raise DatasetError(f"{self.source}: image {int(np.argmax(flat))} is uniform; it has no pattern to learn")
         for name, array in (("pixels", pixels), ("labels", labels)):
@@ -70,8 +87,10 @@ class Images:
             skip: Images of each class to pass over first.
 
         Raises:
-            DatasetError: A class is absent or has too few images.
+            DatasetError: A class is absent or has too few images, or a count is out of range.
         """
+        if skip < 0 or (per_class is not None and per_class < 1):
+            raise DatasetError(f"per_class must be at least 1 and skip at least 0, got {per_class} and {skip}")
         chosen: list[int] = []
         for label in classes:
             found = np.flatnonzero(self.labels == label)[skip:]
@@ -85,3 +104,13 @@ class Images:
         if not chosen:
             raise DatasetError(f"{self.source}: no class selected")
         return Images(self.pixels[chosen], self.labels[chosen], self.source)
+
+
+def _real_numbers(values: ArrayLike, what: str, source: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DatasetError(f"{source}: {what} must form an array: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise DatasetError(f"{source}: {what} must be real numbers, got {array.dtype}")
+    return array

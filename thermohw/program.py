@@ -120,6 +120,9 @@ class Program:
         """
         if arrays["pairs"].dtype != np.int32 or arrays["pairs"].ndim != 2 or arrays["pairs"].shape[1:] != (2,):
             raise ProgramError(f"pairs must be int32 of shape (pairs, 2), got {arrays['pairs'].dtype}")
+        for name in ("visible", "hidden"):
+            if arrays[name].ndim or arrays[name].dtype.kind not in "iu":
+                raise ProgramError(f"{name} must be a whole number, got {arrays[name].dtype} {arrays[name].shape}")
         topology = Topology(int(arrays["visible"]), int(arrays["hidden"]), arrays["pairs"])
         return Program(topology, arrays["J2"], arrays["J4"], arrays["biases"], arrays["couplings"])
 

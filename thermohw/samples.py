@@ -95,6 +95,9 @@ class Samples:
         provenance = parse_json(str(arrays["provenance"]), str(path))
         if not isinstance(provenance, dict):
             raise FileFormatError(f"{path}: provenance must be a JSON object")
+        for name in ("seed", "visible"):
+            if arrays[name].ndim or arrays[name].dtype.kind not in "iu":
+                raise FileFormatError(f"{path}: {name} must be a whole number, got {arrays[name].dtype}")
         return Samples(
             arrays["states"],
             arrays["initial_states"],
