@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def fail_at_five(number: int) -> int:
 
 def blas_threads(_: int = 0) -> list[int]:
     np.linalg.norm(np.ones((2, 2)) @ np.ones((2, 2)))  # loads the library
-    pools: Any = threadpool_info()
+    pools = cast(Any, threadpool_info())
     return [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"]
 
 
