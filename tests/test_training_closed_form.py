@@ -135,7 +135,7 @@ def test_solution_is_the_minimum_of_equation_7(case: Case) -> None:
 def test_curve_of_the_solution_falls_to_the_gain(case: Case) -> None:
     solution = maximize_likelihood(case.quadratic)
     assert solution.curve[0].tolist() == [0.0, 0.0]
-    assert (np.diff(solution.curve[:, 1]) < 1e-5 * abs(solution.curve[-1, 1])).all()  # as good as CG's orthogonality
+    assert (np.diff(solution.curve[:, 1]) < 1e-10 * abs(solution.curve[-1, 1])).all()
     assert len(solution.curve) <= 1.5 * case.quadratic.size + 5
     assert solution.curve[-1, 1] == pytest.approx(case.quadratic.gain(solution.z), rel=1e-6)
     zero = case.direct(np.zeros(case.quadratic.size))

@@ -37,15 +37,24 @@ def maximize_likelihood(quadratic: PathQuadratic) -> Solution:
     Raises:
         TrainingError: No convergence: the system is singular, as with too few samples; raise `ridge`.
     """
-    shape = (quadratic.size, quadratic.size)
-    hessian = LinearOperator(shape, matvec=quadratic.hessian_product, dtype=np.float64)
-    inverse = LinearOperator(shape, matvec=lambda z: z.ravel() / quadratic.curvature, dtype=np.float64)
     curve: list[float] = [0.0]
+    z_before, product_at_z, direction, product = (np.zeros(quadratic.size) for _ in range(4))
+
+    def multiply(z: Floats) -> Floats:
+        direction[:] = z.ravel()
+        product[:] = quadratic.hessian_product(direction)
+        return product.copy()
 
     def follow(z: Floats) -> None:
-        # at CG's iterates zᵀHz = −zᵀ∇f(0) (Galerkin), so the gain needs no further product
-        curve.append(0.5 * float(quadratic.linear @ z))
+        # an iterate moves along the direction multiplied last, so that H z needs no product of its own
+        moved = float((z - z_before) @ direction) / float(direction @ direction)
+        product_at_z[:] += moved * product
+        z_before[:] = z
+        curve.append(float((0.5 * product_at_z + quadratic.linear) @ z))
 
+    shape = (quadratic.size, quadratic.size)
+    hessian = LinearOperator(shape, matvec=multiply, dtype=np.float64)
+    inverse = LinearOperator(shape, matvec=lambda z: z.ravel() / quadratic.curvature, dtype=np.float64)
     z, unconverged = cg(hessian, -quadratic.linear, rtol=TOLERANCE, maxiter=MAX_ITERATIONS, M=inverse, callback=follow)
     if unconverged:
         raise TrainingError(
