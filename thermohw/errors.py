@@ -22,6 +22,10 @@ class DeviceLimitError(ThermoHWError, ValueError):
     """A program or plan outside what the device can represent."""
 
 
+class CardError(ThermoHWError, ValueError):
+    """A device card that is damaged, incomplete, or states a quantity of the wrong unit or sign."""
+
+
 class DeviceStateError(ThermoHWError, RuntimeError):
     """A device used in the wrong order: closed, or not programmed yet."""
 

@@ -3,22 +3,10 @@
 
 import tomllib
 from importlib import resources
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from thermohw.units import joules_to_kT
-
-
-class Quantity(BaseModel):
-    """A physical number with its unit, source and status."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    value: float
-    unit: str
-    source: str = Field(min_length=1)
-    status: Literal["measured", "fitted", "datasheet", "assumed"]
+from thermohw.units import Quantity, joules_to_kT
 
 
 class DigitalBaseline(BaseModel):
