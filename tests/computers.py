@@ -45,6 +45,15 @@ def unequal(units: int) -> AsBuilt:
     )
 
 
+def cosine(topology: Topology) -> AsBuilt:
+    """Josephson-like units: a stiff parabola and a cosine that nearly cancel, wells on both sides in some."""
+    computer = built(topology, J4=0.0)
+    units = np.arange(computer.units)
+    return replace(
+        computer, J2=np.full(computer.units, 8.0), cosine=4.0 + units % 3, wavenumber=1.5 + 0.1 * (units % 5)
+    )
+
+
 COMPUTERS: dict[str, Callable[[], AsBuilt]] = {
     "one unit": lambda: built(Topology.complete(1)),
     "odd pair and a half": lambda: built(Topology.from_pairs(2, 1, [(0, 2)])),
@@ -57,6 +66,27 @@ COMPUTERS: dict[str, Callable[[], AsBuilt]] = {
     "linear": lambda: built(Topology.complete(10), J4=0.0),
     "not reciprocal": lambda: not_reciprocal(21),
     "unequal units": lambda: unequal(21),
+    "cosine": lambda: cosine(Topology.complete(53)),
+    "cosine in layers": lambda: cosine(Topology.layered(22, 9)),
+}
+
+
+def inertial(computer: AsBuilt, mass: float) -> AsBuilt:
+    """The same computer with inertia, unequal among its units."""
+    return replace(computer, mass=mass * (1 + 0.2 * (np.arange(computer.units) % 4)))
+
+
+INERTIAL: dict[str, Callable[[], AsBuilt]] = {
+    "one heavy unit": lambda: inertial(COMPUTERS["one unit"](), 5.0),
+    "full": lambda: inertial(COMPUTERS["full"](), 0.5),
+    "full, nearly overdamped": lambda: inertial(COMPUTERS["full"](), 1e-4),
+    "layered": lambda: inertial(COMPUTERS["layered"](), 0.5),
+    "layered without hidden couplings": lambda: inertial(COMPUTERS["layered without hidden couplings"](), 1.0),
+    "uncoupled": lambda: inertial(COMPUTERS["uncoupled"](), 1.0),
+    "grid": lambda: inertial(COMPUTERS["grid"](), 0.1),
+    "not reciprocal": lambda: inertial(COMPUTERS["not reciprocal"](), 1.0),
+    "cosine": lambda: inertial(COMPUTERS["cosine"](), 1.0),
+    "cosine in layers": lambda: inertial(COMPUTERS["cosine in layers"](), 1.0),
 }
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from thermohw.errors import DeviceLimitError, DeviceStateError, PlanError
+from thermohw.langevin.as_built import AsBuilt
 from thermohw.langevin.noise import choose_seed
 from thermohw.langevin.observer import Observer
 from thermohw.plan import RunPlan
@@ -19,6 +20,7 @@ from thermohw.program import Program
 from thermohw.samples import Readout, Samples
 from thermohw.storage import digest_arrays
 from thermohw.tables import CouplingTable
+from thermohw.units import PhysicalScale
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while long work goes on."""
@@ -37,6 +39,8 @@ class DeviceSpec(BaseModel):
     units: int | None = Field(default=None, ge=1, description="largest number of units")
     coupling_limit: float | None = Field(default=None, gt=0, description="largest |J_ij|, in the unit of kT")
     bias_limit: float | None = Field(default=None, gt=0, description="largest |b_i|, in the unit of kT")
+    mass: float = Field(default=0.0, ge=0, description="inertia m of a unit, energy · time²; 0 where it is overdamped")
+    scale: PhysicalScale | None = Field(default=None, description="reduced units in SI units; None without a card")
     schedules: bool = Field(default=True, description="can change biases during a run")
     trajectories: bool = Field(default=True, description="can read out states during a run")
     details: dict[str, str] = Field(
@@ -70,8 +74,7 @@ class ThermodynamicDevice(ABC):
             DeviceLimitError: The program does not fit the device.
         """
         self._require_open()
-        wanted = program.program if isinstance(program, CouplingTable) else program
-        self._check_limits(wanted)
+        wanted = self._accept(program.program if isinstance(program, CouplingTable) else program)
         self._loaded = None  # a failed upload must not leave the old program looking valid
         self._program(wanted)
         self._loaded = wanted
@@ -111,6 +114,8 @@ class ThermodynamicDevice(ABC):
             self._provenance(seeded, self._loaded, readout.dt),
             readout.trajectory,
             readout.times,
+            readout.velocities,
+            readout.initial_velocities,
         )
 
     @final
@@ -129,6 +134,20 @@ class ThermodynamicDevice(ABC):
     ) -> None:
         self.close()
 
+    @property
+    def as_built(self) -> AsBuilt | None:
+        """Get what an emulator integrates for the loaded program; None for hardware, whose parameters are unknown."""
+        return None
+
+    def _accept(self, program: Program) -> Program:
+        """Get the program that will be loaded: this one, if it is within the limits of the spec.
+
+        Raises:
+            DeviceLimitError: It is not.
+        """
+        self._check_limits(program)
+        return program
+
     @abstractmethod
     def _program(self, program: Program) -> None:
         """Load a program that fits the spec."""
@@ -145,10 +164,15 @@ class ThermodynamicDevice(ABC):
         if self._closed:
             raise DeviceStateError(f"{self.spec.name}: the device is closed; open a new one")
 
+    def _check_units(self, program: Program) -> None:
+        if self.spec.units is not None and program.topology.units > self.spec.units:
+            raise DeviceLimitError(
+                f"{self.spec.name} has {self.spec.units} units, the program needs {program.topology.units}"
+            )
+
     def _check_limits(self, program: Program) -> None:
+        self._check_units(program)
         spec, topology = self.spec, program.topology
-        if spec.units is not None and topology.units > spec.units:
-            raise DeviceLimitError(f"{spec.name} has {spec.units} units, the program needs {topology.units}")
         for what, values, limit in (
             ("coupling", program.couplings, spec.coupling_limit),
             ("bias", program.biases, spec.bias_limit),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
+from thermohw.errors import PlanError
 from thermohw.langevin.observer import Observer, TrajectoryPiece
 from thermohw.statistics import Estimate
 
@@ -54,8 +55,14 @@ class HeatMeter(Observer):
         return type(self)()
 
     def observe(self, piece: TrajectoryPiece) -> None:
-        """Take in a piece of trajectories."""
+        """Take in a piece of trajectories.
+
+        Raises:
+            PlanError: The units have inertia: part of the work of the force is then kinetic energy, not heat.
+        """
         built = piece.dynamics.as_built
+        if built.inertial:
+            raise PlanError("the work of the force is not the heat where units have inertia; use Samples.heat")
         heat = self._by_first_chain.setdefault(piece.first_chain, np.zeros(len(piece.states[0])))
         for k in range(len(piece.states) - 1):
             before, after = piece.states[k].astype(np.float64), piece.states[k + 1].astype(np.float64)

@@ -58,6 +58,11 @@ class Program:
         arrays = (np.asarray(values, np.float64) for values in (J2, J4, biases))
         return Program(topology, *arrays, couplings=np.zeros(len(topology.pairs)))
 
+    @property
+    def units(self) -> int:
+        """Get the number of units."""
+        return self.topology.units
+
     @cached_property
     def matrix(self) -> Any:
         """Get the symmetric coupling matrix as a (units, units) `scipy.sparse.csr_array`."""

@@ -10,11 +10,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from thermohw.errors import FileFormatError
+from thermohw.errors import DeviceLimitError, FileFormatError
 from thermohw.storage import load_arrays, parse_json, save_arrays
+from thermohw.units import PhysicalScale
 
 SCHEMA = "thermohw-samples/1"
 _ARRAYS = ("states", "initial_states", "heat", "work")
+_OPTIONAL = ("trajectory", "times", "velocities", "initial_velocities")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,37 @@ class Readout:
     trajectory: NDArray[np.float32] | None = None
     times: NDArray[np.float64] | None = None
     dt: float | None = None
+    velocities: NDArray[np.float32] | None = None
+    initial_velocities: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PhysicalSamples:
+    """Samples in SI units; the coordinate is `scale.coordinate` in `scale.unit`.
+
+    Attributes:
+        scale: What one reduced unit is.
+        states: (samples, units) final coordinates: V, m or rad.
+        initial_states: (samples, units) initial coordinates.
+        heat: (samples,) heat given to the bath, J.
+        work: (samples,) work done by the bias schedule, J.
+        duration: Length of a trajectory, s.
+        velocities: (samples, units) final rates of change, `scale.unit`/s, where units have inertia.
+        initial_velocities: (samples, units) likewise.
+        trajectory: (samples, records + 1, units) recorded coordinates, if kept.
+        times: (records + 1,) their times, s.
+    """
+
+    scale: PhysicalScale
+    states: NDArray[Any]
+    initial_states: NDArray[Any]
+    heat: NDArray[np.float64]
+    work: NDArray[np.float64]
+    duration: float
+    velocities: NDArray[Any] | None = None
+    initial_velocities: NDArray[Any] | None = None
+    trajectory: NDArray[Any] | None = None
+    times: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +77,8 @@ class Samples:
         provenance: Device spec, program digest, plan and package version, for JSON.
         trajectory: (samples, records + 1, units) recorded states, if kept.
         times: (records + 1,) their times.
+        velocities: (samples, units) final velocities dx/dt, where units have inertia and states were kept.
+        initial_velocities: (samples, units) likewise.
     """
 
     states: NDArray[np.float32]
@@ -55,6 +90,8 @@ class Samples:
     provenance: dict[str, Any] = field(repr=False)
     trajectory: NDArray[np.float32] | None = field(default=None, repr=False)
     times: NDArray[np.float64] | None = field(default=None, repr=False)
+    velocities: NDArray[np.float32] | None = field(default=None, repr=False)
+    initial_velocities: NDArray[np.float32] | None = field(default=None, repr=False)
 
     @property
     def visible_states(self) -> NDArray[np.float32]:
@@ -68,7 +105,43 @@ class Samples:
 
     def readout(self) -> Readout:
         """Get the arrays alone."""
-        return Readout(self.states, self.initial_states, self.heat, self.work, self.trajectory, self.times, self.dt)
+        return Readout(
+            self.states,
+            self.initial_states,
+            self.heat,
+            self.work,
+            self.trajectory,
+            self.times,
+            self.dt,
+            self.velocities,
+            self.initial_velocities,
+        )
+
+    def physical(self) -> "PhysicalSamples":
+        """Get the samples in SI units, by the scale of the device that made them.
+
+        Raises:
+            DeviceLimitError: The device has no SI scale, as the ideal one.
+        """
+        spec = cast(dict[str, Any], self.provenance["device"])
+        if not spec.get("scale"):
+            raise DeviceLimitError(
+                f"the samples of {spec.get('name')!r} are dimensionless: run on a device that is built from a card"
+            )
+        scale = PhysicalScale.model_validate(spec["scale"])
+        speed = scale.length / scale.time
+        return PhysicalSamples(
+            scale,
+            self.states * scale.length,
+            self.initial_states * scale.length,
+            self.heat * scale.energy,
+            self.work * scale.energy,
+            float(self.provenance["plan"]["duration"]) * scale.time,
+            None if self.velocities is None else self.velocities * speed,
+            None if self.initial_velocities is None else self.initial_velocities * speed,
+            None if self.trajectory is None else self.trajectory * scale.length,
+            None if self.times is None else self.times * scale.time,
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the samples as `.npz` (format: docs/formats.md), atomically.
@@ -79,8 +152,8 @@ class Samples:
         arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {"seed": np.array(self.seed, np.uint64), "visible": np.array(self.visible)}
         arrays["provenance"] = np.array(json.dumps(self.provenance, sort_keys=True))
-        if self.trajectory is not None and self.times is not None:
-            arrays |= {"trajectory": self.trajectory, "times": self.times}
+        optional = {name: getattr(self, name) for name in _OPTIONAL}
+        arrays |= {name: values for name, values in optional.items() if values is not None}
         return save_arrays(path, SCHEMA, arrays)
 
     @staticmethod
@@ -108,4 +181,6 @@ class Samples:
             cast(dict[str, Any], provenance),
             arrays.get("trajectory"),
             arrays.get("times"),
+            arrays.get("velocities"),
+            arrays.get("initial_velocities"),
         )

@@ -1,4 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices that can run a program."""
 
+from thermohw.backends.analog import AnalogDevice as AnalogDevice
+from thermohw.backends.emulated import EmulatedDevice as EmulatedDevice
+from thermohw.backends.josephson import JosephsonComponents as JosephsonComponents
+from thermohw.backends.josephson import JosephsonJunction as JosephsonJunction
+from thermohw.backends.limits import Clipping as Clipping
+from thermohw.backends.mechanical import MechanicalComponents as MechanicalComponents
+from thermohw.backends.mechanical import MechanicalOscillator as MechanicalOscillator
+from thermohw.backends.opening import open_device as open_device
+from thermohw.backends.rc_circuit import RCCircuit as RCCircuit
+from thermohw.backends.rc_circuit import RCComponents as RCComponents
 from thermohw.backends.simulated import SimulatedDevice as SimulatedDevice

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a device really integrates: per-unit parameters and a full coupling matrix."""
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,16 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from thermohw.errors import ProgramError
+from thermohw.langevin.onsite import OnSite
 from thermohw.program import Program, dense_if_full
 
 
 @dataclass(frozen=True, eq=False)
 class AsBuilt:
-    """The parameters of Eq. 1 as a device built them.
+    """The parameters of the equation of motion as a device built them.
 
-    dx_i = −μ_i (2 J2_i x_i + 4 J4_i x_i³ + b_i + Σ_j K_ij x_j) dt + √(2 μ_i kT_i) dW_i
+    m_i dv_i = −(∂_iV + v_i/μ_i) dt + √(2 kT_i/μ_i) dW_i,  dx_i = v_i dt        with inertia
+    dx_i = −μ_i ∂_iV dt + √(2 μ_i kT_i) dW_i                                      without
+    ∂_iV = 2 J2_i x_i + 4 J4_i x_i³ − c_i w_i sin(w_i x_i) + b_i + Σ_j K_ij x_j
 
-    An ideal device builds its program: K is then the symmetric coupling matrix, and μ and kT are uniform.
+    An ideal device builds its program: no cosine and no inertia, K the symmetric coupling matrix, μ and kT uniform.
 
     Attributes:
         visible: Number of visible units; they come first.
@@ -30,9 +32,12 @@ class AsBuilt:
         couplings: (units, units) `scipy.sparse.csr_array` K; K_ij is the coupling that unit i feels from unit j.
         mobility: (units,) μ, in 1/(energy · time).
         kT: (units,) thermal energies; zero switches a unit's noise off.
+        cosine: (units,) c, energies of the on-site term c cos(w x) of a Josephson junction.
+        wavenumber: (units,) w, dimensionless.
+        mass: (units,) inertia m, energy · time²; zero in all units where the overdamped law holds.
 
     Raises:
-        ProgramError: A wrong shape or sign.
+        ProgramError: A wrong shape or sign, a cosine without J2 > 0 to bound it, or inertia in some units only.
     """
 
     visible: int
@@ -42,6 +47,9 @@ class AsBuilt:
     couplings: Any
     mobility: NDArray[np.float64]
     kT: NDArray[np.float64]
+    cosine: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))
+    wavenumber: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))
+    mass: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))
 
     def __post_init__(self) -> None:
         couplings: Any = sparse.csr_array(self.couplings, dtype=np.float64)
@@ -49,7 +57,7 @@ class AsBuilt:
         if couplings.shape != (units, units) or not np.isfinite(couplings.data).all():
             raise ProgramError(f"as-built couplings must be finite, of shape (units, units); got {couplings.shape}")
         object.__setattr__(self, "couplings", couplings)
-        for name in ("J2", "J4", "biases", "mobility", "kT"):
+        for name in ("J2", "J4", "biases", "mobility", "kT", "cosine", "wavenumber", "mass"):
             given = np.asarray(getattr(self, name), np.float64)
             if given.shape not in ((), (units,)):
                 raise ProgramError(f"as-built {name} must be a scalar or of shape ({units},), got {given.shape}")
@@ -59,6 +67,10 @@ class AsBuilt:
             object.__setattr__(self, name, values)
         if (self.mobility <= 0).any() or (self.kT < 0).any():
             raise ProgramError("as-built mobilities must be positive and kT must not be negative")
+        if (self.mass < 0).any() or (self.inertial and not self.mass.all()):
+            raise ProgramError("as-built masses must be positive in all units, or zero in all")
+        if ((self.cosine != 0) & (self.J2 <= 0) & (self.J4 <= 0)).any():
+            raise ProgramError("an on-site cosine needs J2 > 0 or J4 > 0 that bounds the energy below")
 
     @staticmethod
     def from_program(program: Program, mobility: ArrayLike = 1.0, kT: ArrayLike = 1.0) -> "AsBuilt":
@@ -71,6 +83,16 @@ class AsBuilt:
         """Get the number of units."""
         return len(self.J2)
 
+    @property
+    def inertial(self) -> bool:
+        """Get whether units have inertia, so that states need velocities beside them."""
+        return bool(self.mass.any())
+
+    @property
+    def linear(self) -> bool:
+        """Get whether the forces are linear in x: no quartic and no cosine term."""
+        return not (self.J4.any() or self.cosine.any())
+
     @cached_property
     def _operator(self) -> Any:
         return dense_if_full(self.couplings)
@@ -82,22 +104,18 @@ class AsBuilt:
         return difference.nnz == 0 or not np.any(difference.data)
 
     @cached_property
+    def onsite(self) -> OnSite:
+        """Get the energy of each unit on its own, without bias."""
+        return OnSite(self.J2, self.J4, self.cosine, self.wavenumber)
+
+    @cached_property
     def thermal_variance(self) -> NDArray[np.float64]:
         """Get ⟨x_i²⟩₀ of each unit on its own, without bias and couplings, (units,), by quadrature."""
-        return _thermal_variance(self.J2, self.J4, self.kT)
+        return self.onsite.thermal_variance(self.kT)
 
     def wells(self, biases: NDArray[np.float64]) -> NDArray[np.float64]:
         """Get the largest |x| at which each unit on its own rests at biases (units,): ∂V/∂x = 0; returns (units,)."""
-        pull = np.abs(biases)
-        quartic = self.J4 > 0
-        linear = pull / (2 * np.where(quartic, 1.0, self.J2))
-        J4 = np.where(quartic, self.J4, 1.0)
-        p, q = self.J2 / (2 * J4), pull / (4 * J4)
-        x = np.cbrt(q) + np.sqrt(np.maximum(-p, 0))
-        for _ in range(12):  # Newton's iteration on x³ + p x = q comes down from above without overshooting
-            slope = 3 * x**2 + p
-            x = x - np.where(slope > 0, x**3 + p * x - q, 0.0) / np.where(slope > 0, slope, 1.0)
-        return np.where(quartic, x, linear)
+        return self.onsite.wells(np.abs(biases))
 
     def typical_amplitude(self, biases: NDArray[np.float64]) -> float:
         """Get the largest |x| that the computer is expected to hold at biases (units,): thermal spread plus wells.
@@ -116,7 +134,7 @@ class AsBuilt:
         """Get the deterministic force on states x (chains, units) at biases (units,), default the built ones."""
         bias = self.biases if biases is None else biases
         fields = np.asarray((self._operator @ x.T).T)
-        return -((4 * self.J4 * x**2 + 2 * self.J2) * x + bias + fields)
+        return -(self.onsite.slope(x) + bias + fields)
 
     def energy(self, x: NDArray[Any], biases: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Get V(x) of states (chains, units); with a non-symmetric K, of its symmetric part.
@@ -129,25 +147,10 @@ class AsBuilt:
         for first in range(0, len(x), rows):
             part = np.asarray(x[first : first + rows], np.float64)
             fields = np.asarray((self._operator @ part.T).T)
-            terms = ((self.J4 * part**2 + self.J2) * part + bias + 0.5 * fields) * part
+            terms = self.onsite.energy(part) + (bias + 0.5 * fields) * part
             energies[first : first + rows] = terms.sum(axis=1)
         return energies
 
-
-def _thermal_variance(J2: NDArray[np.float64], J4: NDArray[np.float64], kT: NDArray[np.float64]) -> NDArray[np.float64]:
-    kinds, which = np.unique(np.stack([J2, J4, kT], axis=1), axis=0, return_inverse=True)
-    variances = np.empty(len(kinds))
-    for row in range(len(kinds)):
-        quadratic, quartic, temperature = (float(value) for value in kinds[row])
-        if temperature == 0:
-            variances[row] = max(0.0, -quadratic / (2 * quartic)) if quartic else 0.0
-            continue
-        if quartic == 0:
-            variances[row] = temperature / (2 * quadratic)
-            continue
-        reach = math.sqrt((abs(quadratic) + math.sqrt(quadratic**2 + 160 * quartic * temperature)) / (2 * quartic))
-        x = np.linspace(-reach, reach, 4001)
-        energy = quadratic * x**2 + quartic * x**4
-        weight = np.exp(-(energy - energy.min()) / temperature)
-        variances[row] = (weight * x**2).sum() / weight.sum()
-    return variances[which.ravel()]
+    def kinetic_energy(self, velocities: NDArray[Any]) -> NDArray[np.float64]:
+        """Get Σ_i m_i v_i²/2 of velocities (chains, units)."""
+        return 0.5 * np.asarray(velocities, np.float64) ** 2 @ self.mass

@@ -13,6 +13,7 @@ import numpy as np
 from thermohw.langevin.jit import compiled, inlined
 from thermohw.langevin.noise_kernel import row_of_normals
 from thermohw.langevin.schedule_kernel import biases_at
+from thermohw.langevin.sine_kernel import sine_of_units
 
 
 @inlined
@@ -75,15 +76,26 @@ def bias_work(before, after, x):
     return done
 
 
+@inlined
+def sines_of_layers(xa, xb, sines, push, pushed):
+    """Fill pushed (units,) = push − strength · sin(wavenumber · x), if there are on-site cosines."""
+    wavenumber, strength = sines
+    if wavenumber.size:
+        na = xa.size
+        sine_of_units(xa, wavenumber[:na], strength[:na], push[:na], pushed[:na])
+        sine_of_units(xb, wavenumber[na:], strength[na:], push[na:], pushed[na:])
+
+
 @compiled
 def advance_dense(
-    x: Any, layers: Any, linear: Any, cubic: Any, scale: Any, amplitude: Any, knot_steps: Any, knot_biases: Any,
-    limit: Any, previous: Any, key: Any, first: Any, steps: int, work: Any, record: Any,
+    x: Any, layers: Any, linear: Any, cubic: Any, sines: Any, scale: Any, amplitude: Any, knot_steps: Any,
+    knot_biases: Any, limit: Any, previous: Any, key: Any, first: Any, steps: int, work: Any, record: Any,
 ) -> int:  # fmt: skip
     """Advance x (chains, units) by `steps`; returns the first step after which Σ x² of a chain exceeds limit, or −1.
 
     layers: (units in layer a, (aa, ba, ab, bb)), e.g. `ba` (units b, units a) acts on b, pushes a; empty where zero.
     linear, cubic, scale, amplitude: (units,) 2 J2 μΔt, 4 J4 μΔt, μΔt and √(2 μ kT Δt).
+    sines: (units,) wavenumbers w and strengths c w μΔt of on-site cosines; (0,) where there are none.
     previous: (chains, units) noise of the first step for Leimkuhler–Matthews; (0, units) for Euler–Maruyama.
     key, first: (k0, k1) halves of the seed; (first chain, first step).
     """
@@ -99,6 +111,7 @@ def advance_dense(
     biases_at(first[1], knot_steps, knot_biases, bias)
     following[:] = bias
     push = (scale * bias).astype(x.dtype)
+    pushed = push.copy()
     spacing = steps // record.shape[0] if record.shape[0] else steps + 1
     smooth, changing, failed = previous.shape[0] > 0, knot_steps.size > 1, -1
     for k in range(steps):
@@ -110,11 +123,12 @@ def advance_dense(
             row_of_normals(words, parts, scratch, step + smooth, first[0] + r, key[0], key[1], noise)
             if smooth:
                 average_noise(noise, previous[r])
+            sines_of_layers(xa[r], xb[r], sines, push, pushed)
             total = update(
-                xa[r], linear[:na], cubic[:na], push[:na], faa[r % len(faa)], fba[r % len(fba)],
+                xa[r], linear[:na], cubic[:na], pushed[:na], faa[r % len(faa)], fba[r % len(fba)],
                 amplitude[:na], noise[:na],
             ) + update(
-                xb[r], linear[na:], cubic[na:], push[na:], fab[r % len(fab)], fbb[r % len(fbb)],
+                xb[r], linear[na:], cubic[na:], pushed[na:], fab[r % len(fab)], fbb[r % len(fbb)],
                 amplitude[na:], noise[na:units],
             )  # fmt: skip
             if not total < limit:
@@ -129,5 +143,6 @@ def advance_dense(
         if changing:
             bias[:] = following
             push[:] = (scale * bias).astype(x.dtype)
+            pushed[:] = push
     x[:, :na], x[:, na:] = xa, xb
     return failed

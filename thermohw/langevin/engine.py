@@ -60,7 +60,15 @@ class NoiseKey:
 class Engine(Protocol):
     """Advances chains through time; immutable, shared by all blocks, picklable."""
 
-    def advance(self, states: Floats, key: NoiseKey, steps: int, work: NDArray[np.float64], record: Floats) -> None:
+    def advance(
+        self,
+        states: Floats,
+        key: NoiseKey,
+        steps: int,
+        work: NDArray[np.float64],
+        record: Floats,
+        velocities: Floats | None = None,
+    ) -> None:
         """Advance states in place.
 
         Args:
@@ -70,6 +78,7 @@ class Engine(Protocol):
             work: (chains,) to which the work Σ_k [b(t_{k+1}) − b(t_k)]·x(t_{k+1}) done by the schedule is added.
             record: (records, chains, units); steps must be a multiple of its records, each of which receives the
                 state after another steps/records steps. Zero records: nothing is recorded.
+            velocities: (chains, units), overwritten; needed and used with inertia only.
 
         Raises:
             DivergenceError: A state left the finite numbers; names unit, time and the stable step.

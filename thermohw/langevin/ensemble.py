@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermohw.langevin.engine import Dynamics, Engine, Floats, NoiseKey
-from thermohw.langevin.equilibrium import UncoupledEquilibrium
+from thermohw.langevin.equilibrium import UncoupledEquilibrium, maxwell_velocities
 from thermohw.langevin.observer import Observer, TrajectoryPiece
 from thermohw.parallel import map_blocks
 
@@ -58,7 +58,10 @@ class Block:
         states: (chains, units) final states.
         initial: (chains, units) initial states.
         trajectory: (records + 1, chains, units).
-        energy_drop: (chains,) V(start) − V(end), in the unit of kT, each at the biases of its time.
+        velocities: (chains, units) final velocities; (0, units) without inertia.
+        initial_velocities: (chains, units) likewise.
+        energy_drop: (chains,) energy at the start − at the end, in the unit of kT, each at the biases of its time;
+            with inertia, kinetic energy included.
         work: (chains,) done by the schedule, in the unit of kT.
         observers: Filled by these chains.
     """
@@ -67,6 +70,8 @@ class Block:
     states: Floats | None
     initial: Floats | None
     trajectory: Floats | None
+    velocities: Floats
+    initial_velocities: Floats
     energy_drop: NDArray[np.float64]
     work: NDArray[np.float64]
     observers: tuple[Observer, ...]
@@ -102,16 +107,22 @@ def _run_block(ensemble: Ensemble, observers: tuple[Observer, ...], rows: range)
     else:
         states = np.array(ensemble.initial[rows.start : rows.stop], dynamics.dtype)
     initial = states.copy()
+    velocities = maxwell_velocities(dynamics.as_built, NoiseKey(ensemble.seed, first_chain), len(rows), dynamics.dtype)
+    initial_velocities = velocities.copy()
     work = np.zeros(len(rows))
     watching = tuple(observer.fresh() for observer in observers)
-    trajectory = _follow(ensemble, states, work, watching, first_chain)
-    end = dynamics.biases_at(ensemble.steps)
-    drop = dynamics.as_built.energy(initial, dynamics.biases_at(0)) - dynamics.as_built.energy(states, end)
+    trajectory = _follow(ensemble, states, velocities, work, watching, first_chain)
+    built, end = dynamics.as_built, dynamics.biases_at(ensemble.steps)
+    drop = built.energy(initial, dynamics.biases_at(0)) - built.energy(states, end)
+    if built.inertial:
+        drop += built.kinetic_energy(initial_velocities) - built.kinetic_energy(velocities)
     return Block(
         rows,
         None if ensemble.keep == "none" else states,
         initial if ensemble.keep in ("both", "trajectory") else None,
         trajectory,
+        velocities,
+        initial_velocities,
         drop,
         work,
         watching,
@@ -119,14 +130,19 @@ def _run_block(ensemble: Ensemble, observers: tuple[Observer, ...], rows: range)
 
 
 def _follow(
-    ensemble: Ensemble, states: Floats, work: NDArray[np.float64], watching: tuple[Observer, ...], first_chain: int
+    ensemble: Ensemble,
+    states: Floats,
+    velocities: Floats,
+    work: NDArray[np.float64],
+    watching: tuple[Observer, ...],
+    first_chain: int,
 ) -> Floats | None:
     """Advance a block to its end, showing its recorded states to the observers; returns the trajectory if kept."""
     steps, spacing, storing = ensemble.steps, ensemble.record_every, ensemble.keep == "trajectory"
     seed, engine = ensemble.seed, ensemble.engine
     nothing = np.empty((0, *states.shape), states.dtype)
     if not (watching or storing):
-        engine.advance(states, NoiseKey(seed, first_chain, 0), steps, work, nothing)
+        engine.advance(states, NoiseKey(seed, first_chain, 0), steps, work, nothing, velocities)
         return None
     records = steps // spacing
     kept = np.empty((records + 1, *states.shape), states.dtype) if storing else None
@@ -137,11 +153,15 @@ def _follow(
         count = min(at_once, records - start)
         piece = np.empty((count + 1, *states.shape), states.dtype)
         piece[0] = states
-        engine.advance(states, NoiseKey(seed, first_chain, start * spacing), count * spacing, work, piece[1:])
+        engine.advance(
+            states, NoiseKey(seed, first_chain, start * spacing), count * spacing, work, piece[1:], velocities
+        )
         for observer in watching:
             observer.observe(TrajectoryPiece(piece, ensemble.dynamics, first_chain, start * spacing, spacing))
         if kept is not None:
             kept[start + 1 : start + 1 + count] = piece[1:]
     if steps % spacing:
-        engine.advance(states, NoiseKey(seed, first_chain, records * spacing), steps % spacing, work, nothing)
+        engine.advance(
+            states, NoiseKey(seed, first_chain, records * spacing), steps % spacing, work, nothing, velocities
+        )
     return kept

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from thermohw.langevin.as_built import AsBuilt
 from thermohw.langevin.engine import Floats, NoiseKey
 from thermohw.langevin.inversion_kernel import CELLS, invert
+from thermohw.langevin.noise_kernel import fill_noise
+from thermohw.langevin.onsite import OnSite
 
 DEPTH = 40.0
 """The density is cut where it is e^-40 of its maximum: a weight of about 1e-17."""
@@ -16,7 +18,7 @@ DEPTH = 40.0
 
 @dataclass(frozen=True, eq=False)
 class UncoupledEquilibrium:
-    """The density Π_i exp(−(J2_i x² + J4_i x⁴ + b_i x)/kT_i), tabulated once and inverted for each sample.
+    """The density Π_i exp(−(V1_i(x) + b_i x)/kT_i), V1 the on-site energy, tabulated once and inverted for each sample.
 
     The cumulative density is exact at 2049 points across the support of each unit and linear between them, which
     adds a share of 1.3e-5 or less to a unit's variance. Units with kT = 0 sit at their energy minimum.
@@ -37,12 +39,12 @@ class UncoupledEquilibrium:
     def of(built: AsBuilt, biases: NDArray[np.float64] | None = None) -> "UncoupledEquilibrium":
         """Tabulate the equilibrium of a computer with its couplings off, at biases (units,), default the built ones."""
         bias = built.biases if biases is None else biases
-        parameters = np.stack([built.J2, built.J4, bias, built.kT], axis=1)
+        parameters = np.stack([built.J2, built.J4, built.cosine, built.wavenumber, bias, built.kT], axis=1)
         kinds, kind = np.unique(parameters, axis=0, return_inverse=True)
         edges = np.array([_support(*row) for row in kinds])
         fine = edges[:, :1] + (edges[:, 1:] - edges[:, :1]) * np.linspace(0, 1, 2 * CELLS + 1)
-        J2, J4, b, kT = (kinds[:, [column]] for column in range(4))
-        energy = ((J4 * fine**2 + J2) * fine + b) * fine
+        b, kT = kinds[:, [4]], kinds[:, [5]]
+        energy = OnSite(*kinds.T[:4, :, None]).energy(fine) + b * fine
         density = np.exp(-(energy - energy.min(axis=1, keepdims=True)) / np.where(kT > 0, kT, 1.0))
         cells = density[:, :-1:2] + 4 * density[:, 1::2] + density[:, 2::2]  # Simpson's rule on each cell
         cumulative = np.concatenate([np.zeros((len(kinds), 1)), np.cumsum(cells, axis=1)], axis=1)
@@ -59,8 +61,21 @@ class UncoupledEquilibrium:
         return states
 
 
-def _support(J2: float, J4: float, b: float, kT: float) -> tuple[float, float]:
+def maxwell_velocities(
+    built: AsBuilt, key: NoiseKey, chains: int, dtype: type[np.float32] | type[np.float64]
+) -> Floats:
+    """Draw velocities (chains, units) of variance kT/m: noise number 0 of the run; (0, units) without inertia."""
+    velocities: Floats = np.empty((chains if built.inertial else 0, built.units), dtype)
+    if built.inertial:
+        fill_noise(velocities, 0, key.first_chain, (np.uint32(key.seed & 0xFFFFFFFF), np.uint32(key.seed >> 32)))
+        velocities *= np.sqrt(built.kT / built.mass).astype(dtype)
+    return velocities
+
+
+def _support(J2: float, J4: float, cosine: float, wavenumber: float, b: float, kT: float) -> tuple[float, float]:
     """Get the interval outside which exp(−V/kT) is below e^-40 of its maximum; a point where kT = 0."""
+    if cosine:
+        return _support_on_grid(OnSite(*np.array([[J2], [J4], [cosine], [wavenumber]])), b, kT)
     resting = _real_roots([4 * J4, 0.0, 2 * J2, b])
     lowest = float(resting[np.argmin(((J4 * resting**2 + J2) * resting + b) * resting)])
     if kT == 0:
@@ -68,6 +83,18 @@ def _support(J2: float, J4: float, b: float, kT: float) -> tuple[float, float]:
     # V(lowest + y) − V(lowest) = 40 kT, expanded about the minimum: the outermost roots y bound the support
     ends = _real_roots([J4, 4 * J4 * lowest, 6 * J4 * lowest**2 + J2, 0.0, -DEPTH * kT])
     return lowest + float(ends.min()), lowest + float(ends.max())
+
+
+def _support_on_grid(unit: OnSite, b: float, kT: float) -> tuple[float, float]:
+    """Get the support of one unit whose energy is no polynomial."""
+    reach = float(unit.reach(np.array([DEPTH * kT]), np.array([b]))[0])
+    x = np.linspace(-reach, reach, 100_001)
+    energy = unit.energy(x[:, None])[:, 0] + b * x
+    if kT == 0:
+        lowest = float(x[np.argmin(energy)])
+        return lowest, lowest
+    inside = np.flatnonzero(energy - energy.min() < DEPTH * kT)
+    return float(x[max(inside[0] - 1, 0)]), float(x[min(inside[-1] + 1, len(x) - 1)])
 
 
 def _real_roots(coefficients: list[float]) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ class LinearEngine:
     Cost: O(units³) once, O(units²) a chain and step.
 
     Raises:
-        ProgramError: A unit has J4 ≠ 0, or the linear drift is not stable.
+        ProgramError: A unit has J4 ≠ 0, a cosine or inertia, or the linear drift is not stable.
     """
 
     dynamics: Dynamics
@@ -32,8 +32,8 @@ class LinearEngine:
 
     def __post_init__(self) -> None:
         built = self.dynamics.as_built
-        if np.any(built.J4 != 0):
-            raise ProgramError(f"the exact linear engine needs J4 = 0; unit {int(np.argmax(built.J4 != 0))} has not")
+        if not built.linear or built.inertial:
+            raise ProgramError("the exact linear engine needs J4 = 0 in all units, no on-site cosine and no inertia")
         drift: NDArray[np.float64] = built.mobility[:, None] * (built.couplings.toarray() + np.diag(2 * built.J2))
         slowest = float(linalg.eigvals(drift).real.min())
         if slowest <= 0:
@@ -48,7 +48,15 @@ class LinearEngine:
         object.__setattr__(self, "_noise_factor", root)
         object.__setattr__(self, "_inverse", np.linalg.inv(drift) * built.mobility)
 
-    def advance(self, states: Floats, key: NoiseKey, steps: int, work: NDArray[np.float64], record: Floats) -> None:
+    def advance(
+        self,
+        states: Floats,
+        key: NoiseKey,
+        steps: int,
+        work: NDArray[np.float64],
+        record: Floats,
+        velocities: Floats | None = None,
+    ) -> None:
         """Advance states in place; see `Engine.advance`. A stable linear computer cannot diverge."""
         dynamics, built = self.dynamics, self.dynamics.as_built
         chains = key.first_chain + np.arange(len(states))

@@ -35,16 +35,25 @@ class OverdampedEngine:
     def __post_init__(self) -> None:
         dynamics, built = self.dynamics, self.dynamics.as_built
         scale = built.mobility * dynamics.dt
-        sparse = built.units <= SMALL_UNITS or built.couplings.nnz <= SPARSE_FILL * built.units**2
+        sparse = is_sparse(built)
         onsite = (2 * built.J2 * scale, 4 * built.J4 * scale, scale, np.sqrt(2 * scale * built.kT))
         linear, cubic, scale_cast, amplitude = (values.astype(dynamics.dtype) for values in onsite)
-        couplings = _sparse_rows(built, scale, dynamics.dtype) if sparse else _layers(built, scale, dynamics.dtype)
+        couplings = sparse_rows(built, scale, dynamics.dtype) if sparse else layers(built, scale, dynamics.dtype)
+        sines = sine_terms(built, scale, dynamics.dtype)
         limit = dynamics.dtype(amplitude_limit(dynamics))
         knots = dynamics.knots()
         object.__setattr__(self, "_sparse", sparse)
-        object.__setattr__(self, "_parameters", (couplings, linear, cubic, scale_cast, amplitude, *knots, limit))
+        object.__setattr__(self, "_parameters", (couplings, linear, cubic, sines, scale_cast, amplitude, *knots, limit))
 
-    def advance(self, states: Floats, key: NoiseKey, steps: int, work: NDArray[np.float64], record: Floats) -> None:
+    def advance(
+        self,
+        states: Floats,
+        key: NoiseKey,
+        steps: int,
+        work: NDArray[np.float64],
+        record: Floats,
+        velocities: Floats | None = None,
+    ) -> None:
         """Advance states in place; see `Engine.advance`."""
         seed = (np.uint32(key.seed & 0xFFFFFFFF), np.uint32(key.seed >> 32))
         smooth = self.dynamics.integrator == "leimkuhler-matthews"
@@ -59,16 +68,31 @@ class OverdampedEngine:
             raise divergence(states, self.dynamics, failed, key.first_chain)
 
 
-def _sparse_rows(
+def is_sparse(built: AsBuilt) -> bool:
+    """Tell whether a computer runs faster with sparse couplings than by matrix products."""
+    return built.units <= SMALL_UNITS or built.couplings.nnz <= SPARSE_FILL * built.units**2
+
+
+def sine_terms(
+    built: AsBuilt, scale: NDArray[np.float64], dtype: type[np.float32] | type[np.float64]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Get wavenumbers w and strengths c w · scale of the on-site cosines, (units,); (0,) where there are none."""
+    if not built.cosine.any():
+        return np.empty(0, dtype), np.empty(0, dtype)
+    return built.wavenumber.astype(dtype), (built.cosine * built.wavenumber * scale).astype(dtype)
+
+
+def sparse_rows(
     built: AsBuilt, scale: NDArray[np.float64], dtype: type[np.float32] | type[np.float64]
 ) -> tuple[NDArray[Any], ...]:
+    """Get K · scale in compressed sparse rows: (starts, columns, values)."""
     rows = built.couplings
     values = rows.data * np.repeat(scale, np.diff(rows.indptr))
     return rows.indptr.astype(np.int64), rows.indices.astype(np.int64), values.astype(dtype)
 
 
-def _layers(built: AsBuilt, scale: NDArray[np.float64], dtype: type[np.float32] | type[np.float64]) -> tuple[Any, ...]:
-    """Split K · μΔt, transposed for products from the right; visible units that couple make it a single layer."""
+def layers(built: AsBuilt, scale: NDArray[np.float64], dtype: type[np.float32] | type[np.float64]) -> tuple[Any, ...]:
+    """Split K · scale, transposed for products from the right; visible units that couple make it a single layer."""
     matrix = np.ascontiguousarray((built.couplings.toarray() * scale[:, None]).T.astype(dtype))
     v = built.visible
     split = v if v and not matrix[:v, :v].any() else built.units

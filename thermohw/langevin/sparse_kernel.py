@@ -13,6 +13,7 @@ import numpy as np
 from thermohw.langevin.jit import compiled, inlined
 from thermohw.langevin.noise_kernel import box_muller, fill_words, row_of_normals
 from thermohw.langevin.schedule_kernel import biases_at
+from thermohw.langevin.sine_kernel import sine_of_lanes
 
 FEW_LANES = 8
 
@@ -65,8 +66,8 @@ def fields(x, starts, columns, values, out):
 
 @compiled
 def advance_sparse(
-    x: Any, matrix: Any, linear: Any, cubic: Any, scale: Any, amplitude: Any, knot_steps: Any, knot_biases: Any,
-    limit: Any, previous: Any, key: Any, first: Any, steps: int, work: Any, record: Any,
+    x: Any, matrix: Any, linear: Any, cubic: Any, sines: Any, scale: Any, amplitude: Any, knot_steps: Any,
+    knot_biases: Any, limit: Any, previous: Any, key: Any, first: Any, steps: int, work: Any, record: Any,
 ) -> int:  # fmt: skip
     """Advance x (chains, units) by `steps`; see `advance_dense`. matrix: (starts, columns, values) of K · μΔt."""
     starts, columns, values = matrix
@@ -77,6 +78,7 @@ def advance_sparse(
     noise = np.empty((4 * ((units + 3) // 4), lanes), x.dtype)
     before = np.ascontiguousarray(previous.T)
     smooth = previous.shape[0] > 0
+    wavenumber, strength = sines
     bias, following = np.empty(units), np.empty(units)
     biases_at(first[1], knot_steps, knot_biases, bias)
     changing = knot_steps.size > 1
@@ -95,6 +97,8 @@ def advance_sparse(
                     before[u, lane] = fresh
         for u in range(units):
             push = x.dtype.type(scale[u] * bias[u])
+            if wavenumber.size:
+                sine_of_lanes(xt[u], wavenumber[u], strength[u], force[u])
             update_lanes(xt[u], linear[u], cubic[u], push, force[u], amplitude[u], noise[u], total)
         for lane in range(lanes):
             if not total[lane] < limit:

@@ -18,17 +18,19 @@ SAFE = 0.1
 
 
 def relaxation_rates(built: AsBuilt, biases: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Get the rate at which each unit on its own relaxes at biases (units,), 1/time: μ_i (2 J2_i + 12 J4_i x²).
+    """Get the rate at which each unit on its own relaxes at biases (units,), 1/time: μ_i V1_i''(x), without inertia.
 
     x² is ⟨x_i²⟩₀ without bias or the square of the biased well, whichever is larger; returns (units,).
     """
     square = np.maximum(built.thermal_variance, built.wells(biases) ** 2)
-    return built.mobility * (2 * built.J2 + 12 * built.J4 * square)
+    return built.mobility * built.onsite.stiffness(square)
 
 
 def largest_stable_step(built: AsBuilt, biases: NDArray[np.float64] | None = None) -> float:
-    """Get the step 2/(stiffest rate) at which an explicit scheme loses stability near equilibrium.
+    """Get the step at which an explicit scheme loses stability near equilibrium: 2/(stiffest rate) without inertia.
 
+    With inertia, the larger of 2/rate and 2/ω, ω² = rate/(μ m): a little below the limit r Δt tanh(Δt/2μm) = 2 of
+    the `UnderdampedEngine`.
     The stiffest rate is max_i (rate of unit i alone) + max_i μ_i · ρ(K) with ρ(K) the spectral radius of the coupling
     matrix: an upper bound for reciprocal couplings, exact where units are equal and linear and ρ(K) is an eigenvalue.
     Quartic units have no sharp limit, as large fluctuations meet steeper walls: a tenth of this step is safe for them.
@@ -38,7 +40,8 @@ def largest_stable_step(built: AsBuilt, biases: NDArray[np.float64] | None = Non
         biases: (units,) largest |b| in the course of the run; None for the built biases.
     """
     onsite = relaxation_rates(built, built.biases if biases is None else biases)
-    return float(2 / (np.max(onsite) + np.max(built.mobility) * _spectral_radius(built)))
+    rate = float(np.max(onsite) + np.max(built.mobility) * _spectral_radius(built))
+    return max(2 / rate, 2 * float(np.sqrt(np.min(built.mobility * built.mass) / rate)))
 
 
 def check_step(dynamics: Dynamics) -> None:
@@ -50,11 +53,13 @@ def check_step(dynamics: Dynamics) -> None:
     built, dt = dynamics.as_built, dynamics.dt
     rates = relaxation_rates(built, built.biases if dynamics.schedule is None else np.zeros(built.units))
     unit = int(np.argmax(rates))
-    if dt * rates[unit] >= 2:
+    inertia = float(built.mobility[unit] * built.mass[unit])
+    if dt * rates[unit] * (np.tanh(dt / (2 * inertia)) if inertia else 1) >= 2:
+        limit = max(2 / rates[unit], 2 * np.sqrt(inertia / rates[unit]))
         accurate = 0.05 * largest_stable_step(built, dynamics.largest_biases())
         raise PlanError(
             f"time step {dt:g} is beyond stability: unit {unit} relaxes at the rate {rates[unit]:.4g}, "
-            f"so the step must be below {2 / rates[unit]:.3g}; {accurate:.2g} is accurate"
+            f"so the step must be below {limit:.3g}; {accurate:.2g} is accurate"
         )
 
 

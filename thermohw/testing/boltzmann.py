@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thermohw.errors import ProgramError
+from thermohw.langevin.as_built import AsBuilt
 from thermohw.program import Program
 
 Floats = NDArray[np.float64]
@@ -17,9 +18,13 @@ POINTS = {1: 4001, 2: 801}
 """Grid points an axis, by the number of units."""
 
 
+Law = Program | AsBuilt
+"""What has an energy: a program, or what a device builds of it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Boltzmann:
-    """exp(−V/kT)/Z of a program with one or two units, on a grid; the trapezoidal rule is exact to rounding here.
+    """exp(−V/kT)/Z of a law with one or two units, on a grid; the trapezoidal rule is exact to rounding here.
 
     Attributes:
         axes: (units, points) the grid along each unit.
@@ -34,25 +39,25 @@ class Boltzmann:
     free_energy: float
 
     @staticmethod
-    def of(program: Program, kT: float = 1.0) -> "Boltzmann":
-        """Tabulate a program's density at a thermal energy kT.
+    def of(law: Law, kT: float = 1.0) -> "Boltzmann":
+        """Tabulate the density of a program, or of what a device builds of it, at a thermal energy kT.
 
         Raises:
-            ProgramError: The program has more than two units.
+            ProgramError: The law has more than two units.
         """
-        units = program.topology.units
+        units = law.units
         if units not in POINTS:
-            raise ProgramError(f"quadrature is for one or two units, the program has {units}")
+            raise ProgramError(f"quadrature is for one or two units, the law has {units}")
         low, high = -np.ones(units), np.ones(units)
         while True:  # widen the box until the density is negligible all around it, then fit it
-            states, energy = _grid(program, low, high, 401)[1:]
+            states, energy = _grid(law, low, high, 401)[1:]
             inside = states[energy - energy.min() < DEPTH * kT]
             margin = (high - low) / 100
             if (inside.min(axis=0) > low + margin).all() and (inside.max(axis=0) < high - margin).all():
                 break
             low, high = 2 * low, 2 * high
         low, high = inside.min(axis=0) - margin, inside.max(axis=0) + margin
-        axes, states, energy = _grid(program, low, high, POINTS[units])
+        axes, states, energy = _grid(law, low, high, POINTS[units])
         weight = np.exp(-(energy - energy.min()) / kT)
         cell = float(np.prod(axes[:, 1] - axes[:, 0]))
         free_energy = float(energy.min()) - kT * float(np.log(weight.sum() * cell))
@@ -70,7 +75,7 @@ class Boltzmann:
         return np.asarray(np.interp(np.asarray(x, np.float64), self.axes[unit], below), np.float64)
 
 
-def _grid(program: Program, low: Floats, high: Floats, points: int) -> tuple[Floats, Floats, Floats]:
+def _grid(law: Law, low: Floats, high: Floats, points: int) -> tuple[Floats, Floats, Floats]:
     axes = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, points)
     states = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
-    return axes, states, program.energy(states)
+    return axes, states, law.energy(states)

@@ -30,14 +30,16 @@ class DeviceContract(DevicePhysics, ABC):
             def make_device(self) -> ThermodynamicDevice:
                 return MyBoard("socket://board.lab:5025")
 
-    Energies of the programs are in the device's own scale, spec.kT, and times in its clock, 1/(mobility · kT);
-    couplings, biases and units stay within the spec's limits; the device has at least two units. What a spec says that
-    the device cannot do must be refused with `DeviceLimitError`.
+    Energies of the programs are in the device's own scale, spec.kT, and times in its clock, 1/(mobility · kT) or, where
+    that is longer, √(m/kT); couplings, biases and units stay within the spec's limits; the device has at least two
+    units. What a spec says that the device cannot do must be refused with `DeviceLimitError`. The law that samples are
+    held against is the energy of what an emulator says that it has built, and the program's own for hardware.
 
     Attributes:
         reproducible: Whether a seed fixes the samples. False for hardware whose noise is thermal.
         samples: Number of samples of the statistical tests; more find smaller faults.
         time_step: Time step of the statistical tests, in the device's clock; devices without one ignore it.
+        settling: Clocks in which a disturbance dies out: twice μ m/clock for a device that rings.
         rounding: By how much states may differ between a whole ensemble and its parts.
     """
 

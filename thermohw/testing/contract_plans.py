@@ -13,8 +13,8 @@ from thermohw.plan import RunPlan
 
 
 def clock(device: ThermodynamicDevice) -> float:
-    """Get the device's time unit 1/(mobility · kT)."""
-    return 1 / (device.spec.mobility * device.spec.kT)
+    """Get the device's time unit: 1/(mobility · kT), or √(m/kT) where inertia makes that the longer one."""
+    return max(1 / (device.spec.mobility * device.spec.kT), (device.spec.mass / device.spec.kT) ** 0.5)
 
 
 def energies(device: ThermodynamicDevice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a device card to the device."""
+
+import os
+from concurrent.futures import Executor
+from typing import Any
+
+from thermohw.backends.analog import AnalogDevice
+from thermohw.backends.emulated import EmulatedDevice, EngineName, Precision
+from thermohw.backends.josephson import JosephsonJunction
+from thermohw.backends.mechanical import MechanicalOscillator
+from thermohw.backends.rc_circuit import RCCircuit
+from thermohw.backends.simulated import SimulatedDevice
+from thermohw.cards import AnyCard, DeviceCard, IdealCard, JosephsonCard, MechanicalCard, RCCard, load_card
+from thermohw.langevin.engine import Integrator
+
+ANALOG: dict[type[DeviceCard], type[AnalogDevice[Any, Any]]] = {
+    RCCard: RCCircuit,
+    MechanicalCard: MechanicalOscillator,
+    JosephsonCard: JosephsonJunction,
+}
+"""The backend of each kind of card that has components."""
+
+
+def open_device(
+    card: AnyCard | str | os.PathLike[str],
+    *,
+    overdamped: bool = False,
+    clip: bool = False,
+    engine: EngineName = "auto",
+    integrator: Integrator = "euler-maruyama",
+    precision: Precision = "float32",
+    executor: Executor | None = None,
+) -> EmulatedDevice:
+    """Open the emulated device that a card describes.
+
+    Args:
+        card: A card, the name of one that ships with the package, or the path of one.
+        overdamped: Leave inertia out; refused where it is not negligible.
+        clip: Let couplings and biases saturate at the ends of their ranges.
+        engine: See `EmulatedDevice`, as all that follows.
+        integrator: Euler–Maruyama or Leimkuhler–Matthews.
+        precision: Of the states while they are integrated.
+        executor: Where blocks of trajectories run.
+
+    Raises:
+        CardError: No such card, or one that is not valid.
+        StorageError: The card's file cannot be read.
+        DeviceLimitError: Inertia is not negligible and was to be left out.
+    """
+    known = load_card(card) if isinstance(card, str | os.PathLike) else card
+    if isinstance(known, IdealCard):
+        return SimulatedDevice(engine=engine, integrator=integrator, precision=precision, executor=executor)
+    return ANALOG[type(known)](
+        known,
+        overdamped=overdamped,
+        clip=clip,
+        engine=engine,
+        integrator=integrator,
+        precision=precision,
+        executor=executor,
+    )
