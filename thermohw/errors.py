@@ -50,5 +50,9 @@ class FileFormatError(ThermoHWError, ValueError):
     """A file that is damaged, edited, truncated, of another kind, or of an unknown schema version."""
 
 
+class SimulatorError(ThermoHWError, RuntimeError):
+    """An external simulator that is not installed, did not end in time, or wrote nothing."""
+
+
 class StorageError(ThermoHWError, OSError):
     """A file or folder that cannot be read or written."""
