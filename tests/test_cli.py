@@ -1,41 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line, on a small computer: what it writes, what it prints, and what it refuses."""
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from cli_calls import call, call_json, refused
 
 from thermohw import CouplingTable, Program, Samples, Topology, TrainingRun
-from thermohw.cli import app
 
 SMALL = ("--hidden", "8", "--set", "duration=0.5", "--set", "dt=0.005")
-
-
-def call(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def call_json(*arguments: object) -> dict[str, Any]:
-    result = call(*arguments, "--json")
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
-
-
-def refused(arguments: Sequence[object], *words: str) -> None:
-    """Check that a call fails with one clear line that holds all the words."""
-    result = call(*arguments)
-    assert result.exit_code == 1, result.output
-    assert isinstance(result.exception, SystemExit), result.exception
-    message = " ".join(result.stderr.split())
-    assert message.startswith("error: ")
-    assert message.count("error: ") == 1
-    for word in words:
-        assert word in message
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,17 @@ class ThermodynamicDevice(ABC):
         """Get what the device is and can hold."""
         return self._spec
 
+    @property
+    def held(self) -> Program:
+        """Get the program that the device holds, which may have been clipped.
+
+        Raises:
+            DeviceStateError: Nothing is programmed.
+        """
+        if self._loaded is None:
+            raise DeviceStateError(f"{self.spec.name}: nothing is programmed; call program(...) before run(...)")
+        return self._loaded
+
     @final
     def program(self, program: Program | CouplingTable) -> None:
         """Load a program, or a coupling table's program, onto the device.
@@ -96,22 +107,21 @@ class ThermodynamicDevice(ABC):
             DivergenceError: A simulated trajectory diverged.
         """
         self._require_open()
-        if self._loaded is None:
-            raise DeviceStateError(f"{self.spec.name}: nothing is programmed; call program(...) before run(...)")
-        self._check_plan(plan, observers, self._loaded.topology.units)
+        held = self.held
+        self._check_plan(plan, observers, held.topology.units)
         seed = choose_seed() if plan.seed is None else plan.seed
         seeded = replace(plan, seed=seed)
         _log.info("%s: running %d samples for %g, seed %d", self.spec.name, plan.n_samples, plan.duration, seed)
         readout = self._run(seeded, observers, progress)
-        nothing = np.empty((0, self._loaded.topology.units), np.float32)
+        nothing = np.empty((0, held.topology.units), np.float32)
         return Samples(
             nothing if readout.states is None else readout.states,
             nothing if readout.initial_states is None else readout.initial_states,
             readout.heat,
             readout.work,
             seed,
-            self._loaded.topology.visible,
-            self._provenance(seeded, self._loaded, readout.dt),
+            held.topology.visible,
+            self._provenance(seeded, held, readout.dt),
             readout.trajectory,
             readout.times,
             readout.velocities,

@@ -103,6 +103,12 @@ class Samples:
         """Get the time step that was used; None for hardware that has none."""
         return self.provenance["plan"]["dt"]
 
+    @property
+    def scale(self) -> PhysicalScale | None:
+        """Get what one reduced unit of the device is in SI units; None for the ideal device."""
+        stated = self.provenance.get("device", {}).get("scale")
+        return None if stated is None else PhysicalScale.model_validate(stated)
+
     def readout(self) -> Readout:
         """Get the arrays alone."""
         return Readout(
@@ -123,12 +129,9 @@ class Samples:
         Raises:
             DeviceLimitError: The device has no SI scale, as the ideal one.
         """
-        spec = cast(dict[str, Any], self.provenance["device"])
-        if not spec.get("scale"):
-            raise DeviceLimitError(
-                f"the samples of {spec.get('name')!r} are dimensionless: run on a device that is built from a card"
-            )
-        scale = PhysicalScale.model_validate(spec["scale"])
+        scale = self.scale
+        if scale is None:
+            raise DeviceLimitError("these samples are dimensionless: run on a device that is built from a card")
         speed = scale.length / scale.time
         return PhysicalSamples(
             scale,

@@ -2,6 +2,9 @@
 """Devices that can run a program."""
 
 from thermohw.backends.analog import AnalogDevice as AnalogDevice
+from thermohw.backends.derived import Fact as Fact
+from thermohw.backends.derived import facts as facts
+from thermohw.backends.derived import overdamped_sentence as overdamped_sentence
 from thermohw.backends.emulated import EmulatedDevice as EmulatedDevice
 from thermohw.backends.josephson import JosephsonComponents as JosephsonComponents
 from thermohw.backends.josephson import JosephsonJunction as JosephsonJunction

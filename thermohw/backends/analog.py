@@ -73,7 +73,7 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
         self._mass = self._reduced_mass()
         if overdamped:
             self._require_negligible_inertia()
-        limits = self._limits(self._bias_units(None))
+        limits = self.limits
         spec = DeviceSpec(
             name=found.name,
             mobility=1.0,
@@ -103,9 +103,14 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
         return self._mass
 
     @property
+    def limits(self) -> Limits:
+        """Get what the card's ranges are in k_BT, for the unit whose components the card states."""
+        return self._limits(self._bias_units(None))
+
+    @property
     def clipping(self) -> Clipping | None:
         """Get what clipping did to the loaded program; None if the device does not clip or nothing is loaded."""
-        return self._clipping
+        return None if self.as_built is None else self._clipping
 
     @abstractmethod
     def components(self, program: Program) -> Components:

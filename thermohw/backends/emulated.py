@@ -85,6 +85,7 @@ class EmulatedDevice(ThermodynamicDevice):
         """Get what the device integrates for a program that it has accepted."""
 
     def _program(self, program: Program) -> None:
+        self._built = None
         built = self._build(program)
         if built.inertial and self._engine_name in ("linear", "overdamped"):
             raise DeviceLimitError(f"{self.spec.name} has inertia, which the {self._engine_name} engine leaves out")

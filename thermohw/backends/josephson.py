@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from thermohw.backends.analog import AnalogDevice
 from thermohw.cards import REFERENCE_J2, REFERENCE_J4, JosephsonCard
-from thermohw.errors import DeviceLimitError
+from thermohw.errors import DeviceLimitError, ProgramError
 from thermohw.langevin.as_built import AsBuilt
 from thermohw.program import Program
 from thermohw.topology import Topology
@@ -73,7 +73,7 @@ class JosephsonJunction(AnalogDevice[JosephsonCard, JosephsonComponents]):
         """Get the component values, in SI units, that build a program, whether or not the card's ranges allow them.
 
         Raises:
-            DeviceLimitError: A unit would need a critical current beyond the junction's, or no inductance builds it.
+            DeviceLimitError: A unit would need a critical current beyond the junction's, or no inductances build it.
         """
         parts, k, x_u = self.card.components, self.scale.energy, self.scale.length
         junction, inductive = self._energies(program)
@@ -86,6 +86,7 @@ class JosephsonJunction(AnalogDevice[JosephsonCard, JosephsonComponents]):
                 f"junction's {largest:.4g} A, the worst {current[unit]:.4g} A at unit {unit} with J4 = "
                 f"{program.J4[unit]:.4g} k_BT"
             )
+        self._require_positive_inductances(program, inductive)
         return JosephsonComponents(
             parts.capacitance.value,
             parts.resistance.value,
@@ -126,6 +127,21 @@ class JosephsonJunction(AnalogDevice[JosephsonCard, JosephsonComponents]):
                 f"{program.J4[unit]:.4g} k_BT; J2 must exceed −12 J4/x_u² = {-12 * program.J4[unit] / x_u**2:.4g} k_BT"
             )
         return junction, inductive
+
+    def _require_positive_inductances(self, program: Program, inductive: Floats) -> None:
+        """Refuse couplings that the parabolas alone do not hold: the cosine, unlike a quartic term, is bounded.
+
+        Raises:
+            DeviceLimitError: The inverse inductance matrix 1/L + Γ is not positive definite.
+        """
+        parabola = inductive * self.scale.length**2 / (2 * self.scale.energy)
+        try:
+            Program(program.topology, parabola, np.array(0.0), program.biases, program.couplings)
+        except ProgramError as error:
+            raise DeviceLimitError(
+                f"{self.card.name}: no inductances build these couplings, the inverse inductance matrix must be "
+                f"positive definite; with J2 = E_L x_u²/2k_BT, {error}"
+            ) from error
 
     def _scale_of(self) -> PhysicalScale:
         parts, k = self.card.components, thermal_energy(self.card.temperature.value)

@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermohw.cards import Range
-from thermohw.errors import DeviceLimitError
+from thermohw.errors import CardError, DeviceLimitError
 from thermohw.program import Program
 
 Floats = NDArray[np.float64]
 WORST = 3
 """Offenders that an error names."""
+ROUNDING = 1e-12
+"""Relative excess that is forgiven: that of the conversion to k_BT and of a scale as printed."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,13 @@ class Clipping:
             float(np.abs(biases).max(initial=0)),
         )
 
+    def __str__(self) -> str:
+        return (
+            f"clipped: {self.couplings} couplings (rms change over all {self.coupling_change:.3g} k_BT, largest "
+            f"{self.largest_coupling_change:.3g}) and {self.biases} biases (rms {self.bias_change:.3g}, largest "
+            f"{self.largest_bias_change:.3g})"
+        )
+
     def as_dict(self) -> dict[str, float]:
         """Get the numbers for JSON."""
         return asdict(self)
@@ -62,12 +71,22 @@ class Limits:
         biases: The range of a bias, in the card's unit.
         coupling_unit: The coupling, in the card's unit, that is J = 1 k_BT.
         bias_units: (units,) or (1,) the bias, in the card's unit, that is b = 1 k_BT; may be negative.
+
+    Raises:
+        CardError: A range without zero: the device could not be programmed with uncoupled, unbiased units.
     """
 
     couplings: Range
     biases: Range
     coupling_unit: float
     bias_units: Floats
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("couplings", self.couplings), ("biases", self.biases)):
+            if not allowed.min <= 0 <= allowed.max:
+                raise CardError(
+                    f"{name}: the range {allowed.min:.4g} … {allowed.max:.4g} {allowed.unit} must include zero"
+                )
 
     @property
     def coupling_ends(self) -> tuple[float, float]:
@@ -126,7 +145,7 @@ def _excess(values: Floats, lowest: Floats, highest: Floats) -> Floats:
     """Get by which factor each value exceeds its range: at most 1 inside; inf where no scale helps."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio: Floats = np.where(values > 0, values / np.maximum(highest, 0), values / np.minimum(lowest, 0))
-    return np.where(values == 0, 0.0, ratio)
+    return np.where(values == 0, 0.0, ratio / (1 + ROUNDING))
 
 
 def _worst(excess: Floats) -> list[int]:

@@ -15,7 +15,11 @@ from rich.table import Table
 
 from thermohw.errors import ThermoHWError
 
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+PIPE_WIDTH = 160
+"""Columns of tables that are not printed on a terminal."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+err = Console(stderr=True, highlight=False)
 
 
 @contextmanager
@@ -43,7 +47,12 @@ def progress_bar(what: str) -> Generator[Callable[[int, int], None]]:
 
 def print_json(values: Mapping[str, Any]) -> None:
     """Print a JSON object on standard output; numbers that are not finite, which JSON lacks, as null."""
-    sys.stdout.write(json.dumps(_finite(values), indent=1, sort_keys=True, allow_nan=False) + "\n")
+    sys.stdout.write(json_text(values))
+
+
+def json_text(values: Mapping[str, Any]) -> str:
+    """Get a JSON object as text; numbers that are not finite, which JSON lacks, as null."""
+    return json.dumps(_finite(values), indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def _finite(value: Any) -> Any:

@@ -44,6 +44,10 @@ def summarize(samples: Samples, fidelity: Fidelity | None) -> dict[str, Any]:
         "seed": samples.seed,
         "provenance": samples.provenance,
     }
+    scale = samples.scale
+    if scale is not None:
+        summary["heat_joules"] = heat.mean * scale.energy
+        summary["seconds_a_sample"] = samples.provenance["plan"]["duration"] * scale.time
     if fidelity is not None:
         summary["fidelity"] = fidelity.as_dict()
     return summary
@@ -52,12 +56,17 @@ def summarize(samples: Samples, fidelity: Fidelity | None) -> dict[str, Any]:
 def summary_table(samples: Samples, fidelity: Fidelity | None) -> Table:
     """Get the figures of a generation, for people."""
     heat = Estimate.of(samples.heat)
+    scale = samples.scale
     rows = [
         ("samples", str(len(samples.heat))),
         ("mean heat (k_BT)", str(heat)),
         ("standard deviation of heat (k_BT)", f"{heat.standard_deviation:.3g}"),
         ("seed", str(samples.seed)),
     ]
+    if scale is not None:
+        rows.insert(1, ("device", str(samples.provenance["device"]["name"])))
+        rows.insert(3, ("mean heat (J)", f"{heat.mean * scale.energy:.3g}"))
+        rows.insert(4, ("time a sample (s)", f"{samples.provenance['plan']['duration'] * scale.time:.3g}"))
     if fidelity is not None:
         rows += [
             ("recognised, |correlation| ≥ 0.6", f"{fidelity.recognised:.1%}"),

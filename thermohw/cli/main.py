@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `thermohw` command: train, generate, export, energy, show, demo."""
+"""The `thermohw` command: demo, train, generate, export, energy, show, devices."""
 
 import logging
 from pathlib import Path
@@ -8,35 +8,35 @@ from typing import Annotated, Any
 import typer
 
 from thermohw import datasets
-from thermohw.cli import generating
+from thermohw.cli import accounting, exporting, generating
 from thermohw.cli.console import clear_failure, out, print_json, progress_bar, table
 from thermohw.cli.demonstration import demonstrate
 from thermohw.cli.describing import describe
+from thermohw.cli.devices import devices
 from thermohw.cli.options import (
     AsJson,
+    Clip,
     DeviceName,
     Duration,
     IntegratorName,
     Mobility,
+    Overdamped,
     SampleCount,
     Seed,
     Target,
     ThermalEnergy,
     TimeStep,
+    clipping_of,
     open_device,
     parse_classes,
     parse_settings,
 )
 from thermohw.cli.sources import open_source
-from thermohw.energy import intrinsic_advantage, load_baseline
-from thermohw.errors import TableError
+from thermohw.energy.workload import SAMPLES_PER_PROGRAMMING
 from thermohw.plan import RunPlan
-from thermohw.report import paper_comparison, save_figures, training_figures
-from thermohw.samples import Samples
-from thermohw.statistics import Estimate
+from thermohw.report import save_figures, training_figures
 from thermohw.storage import require_writable
 from thermohw.tables import CouplingTable
-from thermohw.tables.quantize import BlockErrors, ScaleRule
 from thermohw.training.run import train as train_images
 
 app = typer.Typer(
@@ -45,6 +45,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train, program and run thermodynamic computers: images to couplings to samples, with their heat.",
 )
+
+app.add_typer(devices, name="devices")
 
 
 @app.callback()
@@ -124,6 +126,8 @@ def generate(
     mobility: Mobility = 1.0,
     kt: ThermalEnergy = 1.0,
     integrator: IntegratorName = "euler-maruyama",
+    overdamped: Overdamped = False,
+    clip: Clip = False,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -133,57 +137,65 @@ def generate(
         program = source.on_demand(label, hold)
         require_writable(file.parent)
         plan = RunPlan(duration, samples, dt, seed=seed)
-        with open_device(device, mobility, kt, integrator) as opened:
+        with open_device(device, mobility, kt, integrator, overdamped=overdamped, clip=clip) as opened:
             drawn_from = generating.run_plan(opened, program, plan)
+            saturated = clipping_of(opened)
             drawn_from.save(file)
             fidelity = generating.fidelity_of(source.run, drawn_from, label)
             figures = generating.draw_generation(
                 source, opened, plan, drawn_from, fidelity, file.with_name(f"{file.stem}-figures")
             )
         if as_json:
-            print_json({"file": str(file), **generating.summarize(drawn_from, fidelity)})
+            clipped = {} if saturated is None else {"clipping": saturated.as_dict()}
+            print_json({"file": str(file), **generating.summarize(drawn_from, fidelity), **clipped})
         else:
             out.print(generating.summary_table(drawn_from, fidelity))
+            if saturated is not None:
+                out.print(str(saturated), soft_wrap=True)
             out.print(f"samples in {file}; {len(figures)} figures beside it", soft_wrap=True)
 
 
 @app.command()
 def export(
     target: Target,
-    folder: Annotated[Path, typer.Option("--out", help="Folder for the tables.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the files.")],
     bits: Annotated[int, typer.Option(help="Bits a coupling, 2 to 16.")] = 8,
     scale: Annotated[str, typer.Option(help="max or mse: how each block's scale is chosen.")] = "max",
-    formats: Annotated[str, typer.Option("--format", help="Any of json,csv,npz,c,bin.")] = "json,csv,npz,c,bin",
+    formats: Annotated[
+        str, typer.Option("--format", help="Any of json,csv,npz,c,bin; spice, with --device, for a netlist of it.")
+    ] = "json,csv,npz,c,bin",
+    device: DeviceName = "rc_board",
+    clip: Clip = False,
+    duration: Duration = 2.5,
+    seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
-    """Quantize a program to a coupling table that a board can load, and write it in several formats."""
+    """Quantize a program to a coupling table that a board can load, or write the netlist of its RC network."""
     with clear_failure():
         source = open_source(target)
         program = source.runnable()
-        quantized = CouplingTable.quantize(program, bits, scale=_scale_rule(scale))
-        suffixes = _suffixes(formats)
-        name = target.resolve().stem if target.is_dir() else target.stem
+        names = exporting.parse_formats(formats)
+        stem = target.resolve().stem if target.is_dir() else target.stem
         require_writable(folder)
-        files = [quantized.save(folder / f"{name}-{bits}bit{suffix}") for suffix in suffixes]
-        errors = quantized.report(program)
+        files: list[Path] = []
+        told: dict[str, Any] = {}
+        if "spice" in names:
+            files.append(
+                exporting.write_netlist(
+                    program, device, clip, duration, seed, folder / f"{stem}-{Path(device).stem}.cir"
+                )
+            )
+        if names != ["spice"]:
+            quantized = CouplingTable.quantize(program, bits, scale=exporting.scale_rule(scale))
+            suffixes = [exporting.SUFFIXES[name] for name in names if name != "spice"]
+            files += [quantized.save(folder / f"{stem}-{bits}bit{suffix}") for suffix in suffixes]
+            errors = quantized.report(program)
+            told = {"digest": quantized.digest, "blocks": {block: vars(error) for block, error in errors.items()}}
+            if not as_json:
+                out.print(exporting.error_table(quantized, errors))
         if as_json:
-            details = {block: vars(error) for block, error in errors.items()}
-            print_json({"files": [str(file) for file in files], "digest": quantized.digest, "blocks": details})
+            print_json({"files": [str(file) for file in files], **told})
             return
-        rows = [
-            (block, str(quantized.bits[block]), f"{quantized.scales[block]:.4g}", *_error_cells(error))
-            for block, error in errors.items()
-        ]
-        columns = (
-            "block",
-            "bits",
-            "scale (k_BT/code)",
-            "clipped",
-            "rms error (k_BT)",
-            "largest (k_BT)",
-            "relative rms",
-        )
-        out.print(table("Coupling table", columns, rows))
         for file in files:
             out.print(f"{file}  {file.stat().st_size / 1e6:.2f} MB", soft_wrap=True)
 
@@ -191,44 +203,36 @@ def export(
 @app.command()
 def energy(
     target: Target,
+    device: Annotated[
+        str, typer.Option("--device", help="A card, several with commas, or all: the ledger of each, beside ideal.")
+    ] = "ideal",
     samples: SampleCount = 1000,
     file: Annotated[
         Path | None, typer.Option("--from", help="Samples already generated; runs afresh if not given.")
     ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder for energy.json and figures; beside the program if not given.")
+    ] = None,
+    amortise: Annotated[
+        float, typer.Option("--per-programming", min=1, help="Samples over which programming is spread.")
+    ] = SAMPLES_PER_PROGRAMMING,
     duration: Duration = 2.5,
     dt: TimeStep = None,
+    clip: Clip = False,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the heat a sample and the intrinsic advantage over the paper's digital denoiser."""
+    """Tell the energy a sample, and the advantage over digital computers: heat alone, or a ledger of each device."""
     with clear_failure():
         source = open_source(target)
-        if file is not None:
-            ran = Samples.load(file)
-        else:
-            with open_device("ideal", 1.0, 1.0, "euler-maruyama") as device:
-                ran = generating.run_plan(device, source.runnable(), RunPlan(duration, samples, dt, seed=seed))
-        baseline = load_baseline()
-        gain = intrinsic_advantage(Estimate.of(ran.heat), baseline)
-        fidelity = generating.fidelity_of(source.run, ran, None)
-        rows = (
-            [] if source.run is None or fidelity is None else paper_comparison(source.run, ran.heat, fidelity, baseline)
-        )
-        if as_json:
-            print_json(
-                {
-                    "heat_kT": vars(gain.thermodynamic_kT),
-                    "advantage": {"ratio": gain.ratio, "standard_error": gain.standard_error, "counts": gain.counts},
-                    "digital": {"energy_kT": gain.digital_kT, **baseline.model_dump(mode="json")},
-                    "comparison": [vars(row) for row in rows],
-                }
-            )
+        names = accounting.parse_devices(device)
+        if names == ["ideal"] or file is not None:
+            accounting.tell_heat(source, file, RunPlan(duration, samples, dt, seed=seed), as_json)
             return
-        if rows:
-            cells = [(row.quantity, row.paper, row.ours, row.remark) for row in rows]
-            out.print(table("Beside the paper", ("quantity", "paper", "ours", "remark"), cells))
-        out.print(f"heat {gain.thermodynamic_kT} k_BT a sample; digital {gain.digital_kT:.3g} k_BT ({baseline.name})")
-        out.print(f"advantage ({gain.ratio:.3g} ± {gain.standard_error:.1g}), {gain.counts}")
+        beside = target / "energy" if target.is_dir() else target.with_name(f"{target.stem}-energy")
+        accounting.tell_ledgers(
+            source, names, RunPlan(duration, samples, dt, seed=seed), clip, amortise, folder or beside, as_json
+        )
 
 
 @app.command()
@@ -249,23 +253,3 @@ def show(
             out.print(table(str(target), ("what", "value"), [(name, str(value)) for name, value in rows]))
             for file in files:
                 out.print(str(file), soft_wrap=True)
-
-
-def _scale_rule(name: str) -> ScaleRule:
-    rules: dict[str, ScaleRule] = {"max": "max", "mse": "mse"}
-    if name not in rules:
-        raise TableError(f"unknown scale {name!r}; there are: {', '.join(rules)}")
-    return rules[name]
-
-
-def _suffixes(formats: str) -> list[str]:
-    suffixes = {"json": ".json", "csv": ".csv", "npz": ".npz", "c": ".h", "bin": ".bin"}
-    names = [name.strip() for name in formats.split(",") if name.strip()]
-    unknown = [name for name in names if name not in suffixes]
-    if unknown or not names:
-        raise TableError(f"unknown table format {', '.join(unknown) or formats!r}; there are: {', '.join(suffixes)}")
-    return [suffixes[name] for name in names]
-
-
-def _error_cells(error: BlockErrors) -> tuple[str, str, str, str]:
-    return str(error.clipped), f"{error.rms:.3g}", f"{error.largest:.3g}", f"{error.relative_rms:.3%}"

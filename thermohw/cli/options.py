@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from thermohw.backends import SimulatedDevice
-from thermohw.device import ThermodynamicDevice
+from thermohw import backends as devices
+from thermohw.backends import AnalogDevice, Clipping, EmulatedDevice, SimulatedDevice
+from thermohw.cards import load_card
 from thermohw.errors import DeviceLimitError, TrainingError
 from thermohw.langevin.engine import Integrator
 
@@ -17,27 +18,41 @@ Target = Annotated[Path, typer.Argument(help="A run's folder, a program, or a co
 SampleCount = Annotated[int, typer.Option("--samples", help="Number of independent trajectories.")]
 Duration = Annotated[float, typer.Option(help="Length of a trajectory, in 1/(mobility · energy).")]
 TimeStep = Annotated[float | None, typer.Option("--dt", help="Time step; the device's choice if not given.")]
-DeviceName = Annotated[str, typer.Option("--device", help="Device to run on: ideal.")]
+DeviceName = Annotated[str, typer.Option("--device", help="Name of a device card, or path of one; `devices` lists.")]
+Overdamped = Annotated[bool, typer.Option("--overdamped", help="Leave inertia out, where it is negligible.")]
+Clip = Annotated[bool, typer.Option("--clip", help="Let couplings and biases saturate at the device's ranges.")]
 Mobility = Annotated[float, typer.Option(help="Mobility μ of the device, 1/(energy · time).")]
 ThermalEnergy = Annotated[float, typer.Option("--kt", help="Thermal energy, in the unit of the program's energies.")]
 IntegratorName = Annotated[str, typer.Option("--integrator", help="euler-maruyama or leimkuhler-matthews.")]
 
 
-def open_device(name: str, mobility: float, kT: float, integrator: str) -> ThermodynamicDevice:
-    """Open a device by name.
+def open_device(
+    name: str, mobility: float, kT: float, integrator: str, *, overdamped: bool = False, clip: bool = False
+) -> EmulatedDevice:
+    """Open a device by the name or the path of its card.
 
     Raises:
-        DeviceLimitError: An unknown device or integrator, or a parameter out of range.
+        DeviceLimitError: An unknown integrator, or a parameter out of range or not this device's to set.
+        CardError: An unknown device, or a card that is not valid.
+        StorageError: The card's file cannot be read.
     """
-    if name != "ideal":
-        raise DeviceLimitError(f"unknown device {name!r}; there are: ideal")
     integrators: dict[str, Integrator] = {
         "euler-maruyama": "euler-maruyama",
         "leimkuhler-matthews": "leimkuhler-matthews",
     }
     if integrator not in integrators:
         raise DeviceLimitError(f"unknown integrator {integrator!r}; there are: {', '.join(integrators)}")
-    return SimulatedDevice(mobility, kT, integrator=integrators[integrator])
+    card = load_card(name)
+    if card.kind == "ideal":
+        return SimulatedDevice(mobility, kT, integrator=integrators[integrator])
+    if (mobility, kT) != (1.0, 1.0):
+        raise DeviceLimitError(f"--mobility and --kt belong to the ideal device; those of {card.name} are its card's")
+    return devices.open_device(card, overdamped=overdamped, clip=clip, integrator=integrators[integrator])
+
+
+def clipping_of(device: EmulatedDevice) -> Clipping | None:
+    """Get what clipping did to the loaded program, if the device clips."""
+    return device.clipping if isinstance(device, AnalogDevice) else None
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:

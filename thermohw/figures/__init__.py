@@ -3,14 +3,17 @@
 
 from thermohw.figures.canvas import save
 from thermohw.figures.charts import class_histogram, convergence, coupling_histogram, heat_histogram, mode_spectrum
+from thermohw.figures.energy_charts import break_even_curves, energy_ledgers
 from thermohw.figures.movie import animation
 from thermohw.figures.pictures import generation_filmstrips, noising_filmstrip, outcomes, receptive_fields
 
 __all__ = [
     "animation",
+    "break_even_curves",
     "class_histogram",
     "convergence",
     "coupling_histogram",
+    "energy_ledgers",
     "generation_filmstrips",
     "heat_histogram",
     "mode_spectrum",

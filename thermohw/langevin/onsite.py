@@ -41,9 +41,12 @@ class OnSite:
         return quartic - self.cosine * self.wavenumber * np.sin(self.wavenumber * x)
 
     def stiffness(self, square: Floats) -> Floats:
-        """Get V1'' at x² = square, (units,)."""
-        curvature = self.cosine * self.wavenumber**2 * np.cos(self.wavenumber * np.sqrt(square))
-        return 2 * self.J2 + 12 * self.J4 * square - curvature
+        """Get an upper bound of V1'' for x² ≤ square, (units,); without cosine, V1'' at x² = square.
+
+        The cosine counts with its largest curvature on the way, −c w² cos(min(w |x|, π)) for c > 0.
+        """
+        phase = np.where(self.cosine > 0, np.minimum(np.abs(self.wavenumber) * np.sqrt(square), np.pi), 0.0)
+        return 2 * self.J2 + 12 * self.J4 * square - self.cosine * self.wavenumber**2 * np.cos(phase)
 
     def take(self, units: Any) -> "OnSite":
         """Get the energies of some units."""
@@ -73,7 +76,7 @@ class OnSite:
         )
         unit = OnSite(*kinds[:, :4].T)
         force = kinds[:, 4]
-        far = unit.reach(np.zeros(len(kinds)), force)
+        far = unit.reach(np.zeros(len(kinds)), force + np.abs(unit.cosine * unit.wavenumber))
         low, high = np.zeros(len(kinds)), far.copy()
         if unit.cosine.any():  # several wells: find the outermost change of sign on a grid
             grid = far * np.linspace(0, 1, POINTS)[:, None]
