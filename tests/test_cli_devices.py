@@ -123,6 +123,7 @@ def test_export_writes_a_netlist(program: Path, tmp_path: Path) -> None:
     text = netlist.read_text()
     assert f"* program: {Program.load(program).digest}" in text
     assert text.count("TRRANDOM") == 7
+    assert "\nsetseed 4\n" in text
     assert text.count("\nG") == 2 * len(Program.load(program).couplings)
 
 

@@ -4,7 +4,12 @@
 __version__ = "0.1.0"
 
 from thermohw import datasets as datasets
+from thermohw.backends import JosephsonJunction as JosephsonJunction
+from thermohw.backends import MechanicalOscillator as MechanicalOscillator
+from thermohw.backends import RCCircuit as RCCircuit
 from thermohw.backends import SimulatedDevice as SimulatedDevice
+from thermohw.backends import open_device as open_device
+from thermohw.cards import load_card as load_card
 from thermohw.device import DeviceSpec as DeviceSpec
 from thermohw.device import DeviceWrapper as DeviceWrapper
 from thermohw.device import ThermodynamicDevice as ThermodynamicDevice

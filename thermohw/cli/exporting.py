@@ -11,7 +11,6 @@ from thermohw.cli.console import table
 from thermohw.errors import CardError, TableError
 from thermohw.program import Program
 from thermohw.spice import Netlist
-from thermohw.spice.netlist import MAX_SEED
 from thermohw.tables import CouplingTable
 from thermohw.tables.quantize import BlockErrors, ScaleRule
 
@@ -50,6 +49,7 @@ def write_netlist(program: Program, device: str, clip: bool, duration: float, se
 
     Raises:
         CardError: The card is not of an RC circuit.
+        PlanError: A seed that ngspice does not take.
         DeviceLimitError: The program does not fit the card.
     """
     card = load_card(device)
@@ -63,7 +63,7 @@ def write_netlist(program: Program, device: str, clip: bool, duration: float, se
             circuit.components(held),
             duration=duration * scale.time,
             output=f"{path.stem}.raw",
-            seed=None if seed is None else seed % MAX_SEED + 1,
+            seed=seed,
             provenance={
                 "program": held.digest,
                 "card": card.name,

@@ -56,6 +56,11 @@ class NoiseKey:
     first_chain: int = 0
     first_step: int = 0
 
+    @property
+    def halves(self) -> tuple[np.uint32, np.uint32]:
+        """Get the seed's low and high 32 bits, the key of the compiled noise."""
+        return np.uint32(self.seed & 0xFFFFFFFF), np.uint32(self.seed >> 32)
+
 
 class Engine(Protocol):
     """Advances chains through time; immutable, shared by all blocks, picklable."""

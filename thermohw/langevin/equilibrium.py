@@ -56,8 +56,7 @@ class UncoupledEquilibrium:
     def sample(self, key: NoiseKey, chains: int, dtype: type[np.float32] | type[np.float64]) -> Floats:
         """Draw states (chains, units); a chain's state depends on the seed and its number only."""
         states: Floats = np.empty((chains, len(self.kind)), dtype)
-        seed = (np.uint32(key.seed & 0xFFFFFFFF), np.uint32(key.seed >> 32))
-        invert(states, self.edges, self.cumulative, self.guide, self.kind, key.first_chain, seed)
+        invert(states, self.edges, self.cumulative, self.guide, self.kind, key.first_chain, key.halves)
         return states
 
 
@@ -67,7 +66,7 @@ def maxwell_velocities(
     """Draw velocities (chains, units) of variance kT/m: noise number 0 of the run; (0, units) without inertia."""
     velocities: Floats = np.empty((chains if built.inertial else 0, built.units), dtype)
     if built.inertial:
-        fill_noise(velocities, 0, key.first_chain, (np.uint32(key.seed & 0xFFFFFFFF), np.uint32(key.seed >> 32)))
+        fill_noise(velocities, 0, key.first_chain, key.halves)
         velocities *= np.sqrt(built.kT / built.mass).astype(dtype)
     return velocities
 

@@ -55,15 +55,14 @@ class OverdampedEngine:
         velocities: Floats | None = None,
     ) -> None:
         """Advance states in place; see `Engine.advance`."""
-        seed = (np.uint32(key.seed & 0xFFFFFFFF), np.uint32(key.seed >> 32))
         smooth = self.dynamics.integrator == "leimkuhler-matthews"
         previous = np.empty((len(states) if smooth else 0, states.shape[1]), states.dtype)
         if smooth:
-            fill_noise(previous, key.first_step, key.first_chain, seed)
+            fill_noise(previous, key.first_step, key.first_chain, key.halves)
         first = (key.first_chain, key.first_step)
         # chosen here and not stored: a compiled function that is pickled is compiled again by every process
         kernel: Callable[..., int] = advance_sparse if self._sparse else advance_dense
-        failed = kernel(states, *self._parameters, previous, seed, first, steps, work, record)
+        failed = kernel(states, *self._parameters, previous, key.halves, first, steps, work, record)
         if failed >= 0:
             raise divergence(states, self.dynamics, failed, key.first_chain)
 

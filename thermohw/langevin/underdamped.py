@@ -65,11 +65,10 @@ class UnderdampedEngine:
         """
         if velocities is None:
             raise ProgramError("units with inertia need velocities beside their states")
-        seed = (np.uint32(key.seed & 0xFFFFFFFF), np.uint32(key.seed >> 32))
         first = (key.first_chain, key.first_step)
         displacements = (velocities * self._length).astype(states.dtype)
         kernel: Callable[..., int] = advance_inertial
-        failed = kernel(states, displacements, *self._parameters, seed, first, steps, work, record)
+        failed = kernel(states, displacements, *self._parameters, key.halves, first, steps, work, record)
         velocities[:] = displacements / self._length
         if failed >= 0:
             raise divergence(states, self.dynamics, failed, key.first_chain)
