@@ -333,7 +333,7 @@ def both_paths(
     folder: Path, seed: int, alter: Callable[[RCComponents], RCComponents] = lambda components: components
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Get the voltages (steps, units) of the backend at seed 5 and of ngspice at `seed`, with components altered."""
-    with RCCircuit("rc_board", precision="float64") as device:
+    with RCCircuit("rc_board", integrator="euler-maruyama", precision="float64") as device:
         device.program(PROGRAM)
         plan = RunPlan(STEP * STEPS, 1, dt=STEP, initial=START[None], keep="trajectory", seed=5)
         trajectory = device.run(plan).trajectory

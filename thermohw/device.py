@@ -206,6 +206,12 @@ class ThermodynamicDevice(ABC):
             raise PlanError(
                 f"the bias schedule is for {plan.bias_schedule.biases.shape[1]} units, the program has {units}"
             )
+        if plan.bias_schedule is not None and spec.bias_limit is not None:
+            largest = float(np.abs(plan.bias_schedule.biases).max())
+            if largest > spec.bias_limit:
+                raise DeviceLimitError(
+                    f"{spec.name} holds biases up to ±{spec.bias_limit:.4g}, the bias schedule reaches {largest:.4g}"
+                )
         if not isinstance(plan.initial, str) and plan.initial.shape[1] != units:
             raise PlanError(f"initial states have {plan.initial.shape[1]} units, the program has {units}")
 

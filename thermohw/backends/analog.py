@@ -40,7 +40,7 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
         clip: Let couplings and biases saturate at the ends of their ranges, instead of refusing the program;
             `clipping` then tells what that did.
         engine: See `EmulatedDevice`, as all that follows.
-        integrator: Euler–Maruyama or Leimkuhler–Matthews; BAOAB with inertia.
+        integrator: Leimkuhler–Matthews, whose stationary error is O(Δt²), or Euler–Maruyama; BAOAB with inertia.
         precision: Of the states while they are integrated.
         executor: Where blocks of trajectories run; None for threads, one a core.
 
@@ -58,7 +58,7 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
         overdamped: bool = False,
         clip: bool = False,
         engine: EngineName = "auto",
-        integrator: Integrator = "euler-maruyama",
+        integrator: Integrator = "leimkuhler-matthews",
         precision: Precision = "float32",
         executor: Executor | None = None,
     ) -> None:

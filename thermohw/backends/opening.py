@@ -28,7 +28,7 @@ def open_device(
     overdamped: bool = False,
     clip: bool = False,
     engine: EngineName = "auto",
-    integrator: Integrator = "euler-maruyama",
+    integrator: Integrator | None = None,
     precision: Precision = "float32",
     executor: Executor | None = None,
 ) -> EmulatedDevice:
@@ -39,7 +39,7 @@ def open_device(
         overdamped: Leave inertia out; refused where it is not negligible.
         clip: Let couplings and biases saturate at the ends of their ranges.
         engine: See `EmulatedDevice`, as all that follows.
-        integrator: Euler–Maruyama or Leimkuhler–Matthews.
+        integrator: Euler–Maruyama, the default of the ideal device, or Leimkuhler–Matthews, that of all others.
         precision: Of the states while they are integrated.
         executor: Where blocks of trajectories run.
 
@@ -50,13 +50,15 @@ def open_device(
     """
     known = load_card(card) if isinstance(card, str | os.PathLike) else card
     if isinstance(known, IdealCard):
-        return SimulatedDevice(engine=engine, integrator=integrator, precision=precision, executor=executor)
+        return SimulatedDevice(
+            engine=engine, integrator=integrator or "euler-maruyama", precision=precision, executor=executor
+        )
     return ANALOG[type(known)](
         known,
         overdamped=overdamped,
         clip=clip,
         engine=engine,
-        integrator=integrator,
+        integrator=integrator or "leimkuhler-matthews",
         precision=precision,
         executor=executor,
     )

@@ -42,7 +42,7 @@ def tell_heat(source: Source, file: Path | None, plan: RunPlan, as_json: bool) -
     if file is not None:
         ran = Samples.load(file)
     else:
-        with open_device("ideal", 1.0, 1.0, "euler-maruyama") as device:
+        with open_device("ideal") as device:
             ran = generating.run_plan(device, source.runnable(), plan)
     baseline = load_baseline()
     gain = intrinsic_advantage(Estimate.of(ran.heat), baseline)
@@ -77,7 +77,7 @@ def tell_ledgers(
     require_writable(folder)
     program = source.runnable()
     seeded = replace(plan, seed=choose_seed() if plan.seed is None else plan.seed)
-    with open_device("ideal", 1.0, 1.0, "euler-maruyama") as ideal:
+    with open_device("ideal") as ideal:
         reference = generating.run_plan(ideal, program, replace(seeded, n_samples=1))
     assert reference.dt is not None  # emulated
     workload = Workload.of(program, seeded.steps(reference.dt), amortise)
@@ -111,7 +111,7 @@ def tell_ledgers(
 
 def _ledger(source: Source, name: str, plan: RunPlan, clip: bool, workload: Workload) -> Ledger:
     card = load_card(name)
-    with open_device(name, 1.0, 1.0, "euler-maruyama", clip=clip) as device:
+    with open_device(name, clip=clip) as device:
         longer = _until_settled(device, plan)
         if longer is not plan:
             err.print(f"{card.name}: runs for {longer.duration:.4g} t0, until kinetic energy is heat", markup=False)

@@ -30,6 +30,7 @@ from thermohw.cli.options import (
     open_device,
     parse_classes,
     parse_settings,
+    warn_of_inertia,
 )
 from thermohw.cli.sources import open_source
 from thermohw.energy.workload import SAMPLES_PER_PROGRAMMING
@@ -125,7 +126,7 @@ def generate(
     device: DeviceName = "ideal",
     mobility: Mobility = 1.0,
     kt: ThermalEnergy = 1.0,
-    integrator: IntegratorName = "euler-maruyama",
+    integrator: IntegratorName = None,
     overdamped: Overdamped = False,
     clip: Clip = False,
     seed: Seed = None,
@@ -140,6 +141,7 @@ def generate(
         with open_device(device, mobility, kt, integrator, overdamped=overdamped, clip=clip) as opened:
             drawn_from = generating.run_plan(opened, program, plan)
             saturated = clipping_of(opened)
+            warn_of_inertia(opened, duration)
             drawn_from.save(file)
             fidelity = generating.fidelity_of(source.run, drawn_from, label)
             figures = generating.draw_generation(

@@ -2,13 +2,14 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from thermohw import backends as devices
 from thermohw.backends import AnalogDevice, Clipping, EmulatedDevice, SimulatedDevice
 from thermohw.cards import load_card
+from thermohw.cli.console import err
 from thermohw.errors import DeviceLimitError, TrainingError
 from thermohw.langevin.engine import Integrator
 
@@ -23,11 +24,20 @@ Overdamped = Annotated[bool, typer.Option("--overdamped", help="Leave inertia ou
 Clip = Annotated[bool, typer.Option("--clip", help="Let couplings and biases saturate at the device's ranges.")]
 Mobility = Annotated[float, typer.Option(help="Mobility μ of the device, 1/(energy · time).")]
 ThermalEnergy = Annotated[float, typer.Option("--kt", help="Thermal energy, in the unit of the program's energies.")]
-IntegratorName = Annotated[str, typer.Option("--integrator", help="euler-maruyama or leimkuhler-matthews.")]
+IntegratorName = Annotated[
+    str | None,
+    typer.Option("--integrator", help="euler-maruyama (ideal's default) or leimkuhler-matthews (that of cards)."),
+]
 
 
 def open_device(
-    name: str, mobility: float, kT: float, integrator: str, *, overdamped: bool = False, clip: bool = False
+    name: str,
+    mobility: float = 1.0,
+    kT: float = 1.0,
+    integrator: str | None = None,
+    *,
+    overdamped: bool = False,
+    clip: bool = False,
 ) -> EmulatedDevice:
     """Open a device by the name or the path of its card.
 
@@ -36,23 +46,32 @@ def open_device(
         CardError: An unknown device, or a card that is not valid.
         StorageError: The card's file cannot be read.
     """
-    integrators: dict[str, Integrator] = {
-        "euler-maruyama": "euler-maruyama",
-        "leimkuhler-matthews": "leimkuhler-matthews",
-    }
+    integrators: dict[str | None, Integrator | None] = {None: None, **{known: known for known in get_args(Integrator)}}
     if integrator not in integrators:
-        raise DeviceLimitError(f"unknown integrator {integrator!r}; there are: {', '.join(integrators)}")
+        raise DeviceLimitError(f"unknown integrator {integrator!r}; there are: {', '.join(get_args(Integrator))}")
+    chosen = integrators[integrator]
     card = load_card(name)
     if card.kind == "ideal":
-        return SimulatedDevice(mobility, kT, integrator=integrators[integrator])
+        return SimulatedDevice(mobility, kT, integrator=chosen or "euler-maruyama")
     if (mobility, kT) != (1.0, 1.0):
         raise DeviceLimitError(f"--mobility and --kt belong to the ideal device; those of {card.name} are its card's")
-    return devices.open_device(card, overdamped=overdamped, clip=clip, integrator=integrators[integrator])
+    return devices.open_device(card, overdamped=overdamped, clip=clip, integrator=chosen)
 
 
 def clipping_of(device: EmulatedDevice) -> Clipping | None:
     """Get what clipping did to the loaded program, if the device clips."""
     return device.clipping if isinstance(device, AnalogDevice) else None
+
+
+def warn_of_inertia(device: EmulatedDevice, duration: float) -> None:
+    """Say so where units have not come to rest by the end of a run."""
+    mass = device.spec.mass
+    if duration < 2 * mass:
+        err.print(
+            f"note: units of {device.spec.name} have inertia, m* = {mass:.3g}: after {duration:g} t0 they still ring, "
+            f"and part of the heat is kinetic energy yet; run for some {2.5 + 5 * mass:.2g} t0 (--duration)",
+            markup=False,
+        )
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:

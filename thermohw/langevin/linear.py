@@ -33,7 +33,8 @@ class LinearEngine:
     def __post_init__(self) -> None:
         built = self.dynamics.as_built
         if not built.linear or built.inertial:
-            raise ProgramError("the exact linear engine needs J4 = 0 in all units, no on-site cosine and no inertia")
+            unit = int(np.argmax((built.J4 != 0) | (built.cosine != 0) | (built.mass != 0)))
+            raise ProgramError(f"the exact linear engine needs J4 = 0, no cosine and no inertia; unit {unit} has not")
         drift: NDArray[np.float64] = built.mobility[:, None] * (built.couplings.toarray() + np.diag(2 * built.J2))
         slowest = float(linalg.eigvals(drift).real.min())
         if slowest <= 0:

@@ -70,15 +70,20 @@ class OnSite:
         return np.where((self.J4 > 0) & (quadratic > 0), both, alone)
 
     def wells(self, pull: Floats) -> Floats:
-        """Get the largest |x| at which each unit rests under a constant force pull ≥ 0, (units,): V1'(x) = pull."""
+        """Get the largest |x| at which each unit rests under a constant force pull ≥ 0, (units,): V1'(x) = pull.
+
+        With a cosine, to the resolution of a grid: rests closer together than its points may be missed.
+        """
         kinds, which = np.unique(
             np.stack([self.J2, self.J4, self.cosine, self.wavenumber, pull], axis=1), axis=0, return_inverse=True
         )
         unit = OnSite(*kinds[:, :4].T)
         force = kinds[:, 4]
-        far = unit.reach(np.zeros(len(kinds)), force + np.abs(unit.cosine * unit.wavenumber))
+        far = unit.reach(np.zeros(len(kinds)), force)
         low, high = np.zeros(len(kinds)), far.copy()
         if unit.cosine.any():  # several wells: find the outermost change of sign on a grid
+            none = np.zeros(len(kinds))
+            far = OnSite(unit.J2, unit.J4, none, none).wells(force + np.abs(unit.cosine * unit.wavenumber))
             grid = far * np.linspace(0, 1, POINTS)[:, None]
             below = unit.slope(grid) < force
             last = np.where(below.any(axis=0), POINTS - 1 - below[::-1].argmax(axis=0), 0)

@@ -17,7 +17,7 @@ from thermohw.path import PathStatistics
 from thermohw.program import Program
 from thermohw.tables import CouplingTable
 from thermohw.testing.contract_physics import DevicePhysics
-from thermohw.testing.contract_plans import energies, plan_for
+from thermohw.testing.contract_plans import clock, energies, plan_for
 from thermohw.topology import Topology
 
 
@@ -196,6 +196,17 @@ class DeviceContract(DevicePhysics, ABC):
             for program in refused:
                 with pytest.raises(DeviceLimitError):
                     device.program(program)
+
+    def test_schedules_beyond_the_limits_are_refused(self) -> None:
+        """A schedule keeps to the biases that the device can hold."""
+        with self.make_device() as device:
+            limit = device.spec.bias_limit
+            if limit is None or not device.spec.schedules:
+                pytest.skip("the device has no limit to its biases, or no schedules")
+            device.program(self.two_units(device))
+            beyond = BiasSchedule(np.array([0, clock(device)]), np.array([[0.0, 0.0], [0.0, -1.01 * limit]]))
+            with pytest.raises(DeviceLimitError):
+                device.run(plan_for(device, 2, bias_schedule=beyond))
 
     def test_schedules_are_refused_where_there_are_none(self) -> None:
         """A device whose spec says that it cannot change biases during a run says so."""
