@@ -219,6 +219,12 @@ def test_the_overdamped_law_is_accepted_where_inertia_does_not_matter(name: str)
     assert device.run(RunPlan(0.1, 2, seed=1)).velocities is None
 
 
+def test_the_overdamped_law_is_refused_for_stiff_programs() -> None:
+    device = device_of("mechanical_overdamped", overdamped=True)
+    with pytest.raises(DeviceLimitError, match=r"m\*·2 J2 is 0.05 at J2 = 50"):
+        device.program(pair(J2=50.0))
+
+
 @pytest.mark.parametrize("clip", [False, True])
 def test_a_failed_upload_leaves_nothing_behind(clip: bool) -> None:
     device = device_of("josephson_flux", clip=clip)

@@ -147,6 +147,19 @@ def test_energy_compares_devices(program: Path, tmp_path: Path) -> None:
         assert word in shown
 
 
+def test_energy_of_samples_is_that_of_their_device(program: Path, tmp_path: Path) -> None:
+    """Heat in k_BT of a board with injected noise is 5e8 times that of a chip, in joules."""
+    gains: dict[str, float] = {}
+    for name in ("rc_board", "rc_chip"):
+        file = tmp_path / f"{name}.npz"
+        call_json("generate", program, "--device", name, "--samples", 20, "--seed", 1, "--out", file)
+        told = call_json("energy", program, "--from", file)
+        assert told["heat_kT"]["mean"] == pytest.approx(Samples.load(file).heat.mean())
+        gains[name] = told["advantage"]["ratio"]
+    assert gains["rc_chip"] / gains["rc_board"] == pytest.approx(2e-12 / 4.142e-21, rel=1e-3)
+    assert "of the device's own" in call("energy", program, "--from", tmp_path / "rc_board.npz").stdout
+
+
 def test_energy_leaves_out_devices_that_cannot_hold_the_program(strong: Path, tmp_path: Path) -> None:
     arguments = ("energy", strong, "--device", "ideal,rc_chip", "--samples", 4, "--duration", 0.1, "--out", tmp_path)
     told = call_json(*arguments)

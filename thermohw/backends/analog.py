@@ -72,7 +72,7 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
         self._scale = self._scale_of()
         self._mass = self._reduced_mass()
         if overdamped:
-            self._require_negligible_inertia()
+            self._require_negligible_inertia(REFERENCE_J2)
         limits = self.limits
         spec = DeviceSpec(
             name=found.name,
@@ -145,6 +145,8 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
 
     def _accept(self, program: Program) -> Program:
         self._check_units(program)
+        if self.spec.mass < self._mass:  # it is left out
+            self._require_negligible_inertia(max(REFERENCE_J2, float(program.J2.max())))
         limits = self._limits(self._bias_units(program))
         if self._clip:
             held = limits.clipped(program)
@@ -158,10 +160,10 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
         assert couplings is not None and biases is not None  # cards of analog devices state both
         return Limits(couplings, biases, self._coupling_unit(), bias_units)
 
-    def _require_negligible_inertia(self) -> None:
-        inertia = self._mass * 2 * REFERENCE_J2
+    def _require_negligible_inertia(self, J2: float) -> None:
+        inertia = self._mass * 2 * J2
         if inertia > NEGLIGIBLE_INERTIA:
             raise DeviceLimitError(
                 f"{self._card.name}: the overdamped law does not hold: m*·2 J2 is {inertia:.3g} at J2 = "
-                f"{REFERENCE_J2:g}, must be at most {NEGLIGIBLE_INERTIA:g}; run with inertia"
+                f"{J2:g}, must be at most {NEGLIGIBLE_INERTIA:g}; run with inertia"
             )

@@ -11,7 +11,15 @@ from thermohw.cli import generating
 from thermohw.cli.console import err, json_text, out, print_json, table
 from thermohw.cli.options import open_device
 from thermohw.cli.sources import Source
-from thermohw.energy import Comparison, Ledger, Workload, device_ledger, intrinsic_advantage, load_baseline
+from thermohw.energy import (
+    Comparison,
+    Ledger,
+    Workload,
+    device_ledger,
+    intrinsic_advantage,
+    joules_text,
+    load_baseline,
+)
 from thermohw.errors import DeviceLimitError
 from thermohw.langevin.noise import choose_seed
 from thermohw.plan import RunPlan
@@ -45,13 +53,14 @@ def tell_heat(source: Source, file: Path | None, plan: RunPlan, as_json: bool) -
         with open_device("ideal") as device:
             ran = generating.run_plan(device, source.runnable(), plan)
     baseline = load_baseline()
-    gain = intrinsic_advantage(Estimate.of(ran.heat), baseline)
+    heat = Estimate.of(ran.heat)
+    gain = intrinsic_advantage(heat, baseline, None if ran.scale is None else ran.scale.energy)
     fidelity = generating.fidelity_of(source.run, ran, None)
     rows = [] if source.run is None or fidelity is None else paper_comparison(source.run, ran.heat, fidelity, baseline)
     if as_json:
         print_json(
             {
-                "heat_kT": vars(gain.thermodynamic_kT),
+                "heat_kT": vars(heat),
                 "advantage": {"ratio": gain.ratio, "standard_error": gain.standard_error, "counts": gain.counts},
                 "digital": {"energy_kT": gain.digital_kT, **baseline.model_dump(mode="json")},
                 "comparison": [vars(row) for row in rows],
@@ -61,8 +70,13 @@ def tell_heat(source: Source, file: Path | None, plan: RunPlan, as_json: bool) -
     if rows:
         cells = [(row.quantity, row.paper, row.ours, row.remark) for row in rows]
         out.print(table("Beside the paper", ("quantity", "paper", "ours", "remark"), cells))
-    out.print(f"heat {gain.thermodynamic_kT} k_BT a sample; digital {gain.digital_kT:.3g} k_BT ({baseline.name})")
+    out.print(f"heat {heat} k_BT a sample{_in_joules(heat, ran)}; digital {gain.digital_kT:.3g} k_BT ({baseline.name})")
     out.print(f"advantage ({gain}), {gain.counts}")
+
+
+def _in_joules(heat: Estimate, samples: Samples) -> str:
+    scale = samples.scale
+    return "" if scale is None else f" of the device's own, {joules_text(heat.mean * scale.energy)}"
 
 
 def tell_ledgers(
