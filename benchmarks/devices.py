@@ -120,9 +120,9 @@ def outcomes(run: TrainingRun, count: int) -> list[Outcome]:
         with open_device("ideal", integrator=integrator) as device:
             found.append(generate(run, name, device, run.program, replace(plan, seed=seed)))
     for card in DEVICES:
-        with open_device(card, integrator="leimkuhler-matthews") as device:
+        with open_device(card) as device:
             found.append(generate(run, card, device, run.program, plan))
-    with open_device("rc_chip", integrator="leimkuhler-matthews") as device:
+    with open_device("rc_chip") as device:
         table = CouplingTable.quantize(run.program, bits=8)
         found.append(generate(run, "rc_chip, 8 bits over max |J|", device, table, plan))
         coarse = on_card_levels(run.program, device)

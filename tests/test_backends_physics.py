@@ -51,7 +51,7 @@ def copies(name: str, which: str) -> PhysicalSamples:
     places = one.units * np.arange(count)[:, None]
     topology = Topology.from_pairs(UNITS, 0, places + one.topology.pairs.ravel() if one.units > 1 else [])
     J2, J4, biases, couplings = (np.tile(values, count) for values in (one.J2, one.J4, one.biases, one.couplings))
-    device = open_device(name, integrator="leimkuhler-matthews")
+    device = open_device(name)
     device.program(Program(topology, J2, J4, biases, couplings))
     mass = device.spec.mass
     duration, dt = (18 * mass, 0.02 * mass**0.5) if mass > 1 else (5.0, 0.0005)  # amplitudes fall as e^{−t/2m*}
@@ -219,7 +219,7 @@ def _linear(law: Law, parts: dict[str, Floats]) -> tuple[Floats, Floats, Floats]
 
 def relaxation(name: str, overdamped: bool, seed: int) -> Floats:
     """Get x and x² of coupled, biased units that relax from x = 0.4, (chains, times, 4), averaged over the copies."""
-    device = open_device(name, overdamped=overdamped, integrator="leimkuhler-matthews")
+    device = open_device(name, overdamped=overdamped)
     copied = 32
     topology = Topology.from_pairs(2 * copied, 0, 2 * np.arange(copied)[:, None] + [[0, 1]])
     biases = np.tile([2.0, -3.0], copied)

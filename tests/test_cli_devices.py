@@ -112,13 +112,18 @@ def test_what_a_device_cannot_do_is_refused(program: Path, tmp_path: Path) -> No
     refused(("generate", program, "--device", "no.toml", *to), "no.toml")
     refused(("export", program, "--format", "spice,vhdl", "--out", tmp_path), "vhdl", "spice")
     refused(("export", program, "--format", "spice", "--device", "ideal", "--out", tmp_path), "ideal", "rc_board")
+    refused(("export", program, "--format", "json", "--device", "rc_chip", "--out", tmp_path), "--device", "spice")
+    refused(("export", program, "--format", "spice,json", "--scale", "bad", "--out", tmp_path), "unknown scale")
+    refused(("energy", program, "--from", program, "--device", "rc_chip"), "--from", "--device")
+    inertial = ("--device", "mechanical_cantilever", "--integrator", "euler-maruyama")
+    refused(("generate", program, *inertial, *to), "inertia", "BAOAB")
     refused(("energy", program, "--device", "rc_chip,abacus", "--out", tmp_path), "abacus")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_export_writes_a_netlist(program: Path, tmp_path: Path) -> None:
     told = call_json("export", program, "--format", "spice,json", "--device", "rc_chip", "--seed", 4, "--out", tmp_path)
-    netlist, table = (Path(file) for file in told["files"])
+    table, netlist = (Path(file) for file in told["files"])
     assert (netlist.name, table.suffix) == ("small-rc_chip.cir", ".json")
     text = netlist.read_text()
     assert f"* program: {Program.load(program).digest}" in text
@@ -168,3 +173,12 @@ def test_energy_leaves_out_devices_that_cannot_hold_the_program(strong: Path, tm
     refused(("energy", strong, "--device", "rc_chip", "--samples", 4, "--out", tmp_path), "outside", "rc_chip")
     clipped = call_json(*arguments, "--clip")
     assert [each["device"] for each in clipped["devices"]] == ["ideal", "rc_chip"]
+    assert clipped["clipping"]["rc_chip"]["couplings"] == 2
+
+
+def test_the_digital_simulation_of_a_linear_computer_takes_steps(tmp_path: Path) -> None:
+    topology = Topology.complete(3)
+    linear = Program(topology, np.array(10.0), np.array(0.0), np.zeros(3), np.full(3, 2.0))
+    file = linear.save(tmp_path / "linear.npz")
+    told = call_json("energy", file, "--device", "rc_chip", "--samples", 4, "--out", tmp_path / "energy")
+    assert told["workload"]["steps"] > 100

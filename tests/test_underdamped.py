@@ -202,6 +202,20 @@ def test_the_stable_step_is_stable_and_nearly_sharp(mass: float) -> None:
                 UnderdampedEngine(dynamics).advance(states, *arguments)
 
 
+@pytest.mark.parametrize("ratio", [1e-8, 1e-5, 0.1, 50.0])
+def test_friction_and_noise_balance_in_single_precision(ratio: float) -> None:
+    """The bath's step keeps the Maxwell density: amplitude² = (2 loss − loss²) h² kT/m, however small Δt/μm."""
+    unit = oscillator(1e4, kT=1.0, J2=1e-3)
+    engine = UnderdampedEngine(Dynamics(unit, ratio * 1e4))
+    split = Splitting.of(unit, ratio * 1e4)
+    loss, amplitude = (float(np.float32(values[0])) for values in (split.loss, split.amplitude))
+    assert amplitude**2 == pytest.approx((2 * loss - loss**2) * float(split.length[0]) ** 2 / 1e4, rel=1e-6)
+    rounded = float(np.float32(np.exp(-ratio)))
+    if ratio < 1e-4:  # the control: the complement, rounded, does not
+        assert abs((1 - rounded**2) / (2 * loss - loss**2) - 1) > 1e-3
+    assert engine.dynamics.dtype is np.float32
+
+
 def test_what_makes_no_sense_is_refused() -> None:
     unit = oscillator(1.0, kT=1.0)
     engine = UnderdampedEngine(Dynamics(unit, 0.01, dtype=np.float64))

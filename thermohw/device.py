@@ -15,6 +15,7 @@ from thermohw.errors import DeviceLimitError, DeviceStateError, PlanError
 from thermohw.langevin.as_built import AsBuilt
 from thermohw.langevin.noise import choose_seed
 from thermohw.langevin.observer import Observer
+from thermohw.langevin.schedule import BiasSchedule
 from thermohw.plan import RunPlan
 from thermohw.program import Program
 from thermohw.samples import Readout, Samples
@@ -109,6 +110,8 @@ class ThermodynamicDevice(ABC):
         self._require_open()
         held = self.held
         self._check_plan(plan, observers, held.topology.units)
+        if plan.bias_schedule is not None:
+            self._check_schedule(plan.bias_schedule, held)
         seed = choose_seed() if plan.seed is None else plan.seed
         seeded = replace(plan, seed=seed)
         _log.info("%s: running %d samples for %g, seed %d", self.spec.name, plan.n_samples, plan.duration, seed)
@@ -158,6 +161,18 @@ class ThermodynamicDevice(ABC):
         self._check_limits(program)
         return program
 
+    def _check_schedule(self, schedule: BiasSchedule, held: Program) -> None:
+        """Refuse a bias schedule beyond the limits of the spec; schedules never saturate.
+
+        Raises:
+            DeviceLimitError: It is.
+        """
+        limit, largest = self.spec.bias_limit, float(np.abs(schedule.biases).max())
+        if limit is not None and largest > limit:
+            raise DeviceLimitError(
+                f"{self.spec.name} holds biases up to ±{limit:.4g}, the bias schedule reaches {largest:.4g}"
+            )
+
     @abstractmethod
     def _program(self, program: Program) -> None:
         """Load a program that fits the spec."""
@@ -206,12 +221,6 @@ class ThermodynamicDevice(ABC):
             raise PlanError(
                 f"the bias schedule is for {plan.bias_schedule.biases.shape[1]} units, the program has {units}"
             )
-        if plan.bias_schedule is not None and spec.bias_limit is not None:
-            largest = float(np.abs(plan.bias_schedule.biases).max())
-            if largest > spec.bias_limit:
-                raise DeviceLimitError(
-                    f"{spec.name} holds biases up to ±{spec.bias_limit:.4g}, the bias schedule reaches {largest:.4g}"
-                )
         if not isinstance(plan.initial, str) and plan.initial.shape[1] != units:
             raise PlanError(f"initial states have {plan.initial.shape[1]} units, the program has {units}")
 
@@ -247,6 +256,12 @@ class DeviceWrapper(ThermodynamicDevice):
     def child(self) -> ThermodynamicDevice:
         """Get the wrapped device."""
         return self._child
+
+    def _accept(self, program: Program) -> Program:
+        return self._child._accept(program)
+
+    def _check_schedule(self, schedule: BiasSchedule, held: Program) -> None:
+        self._child._check_schedule(schedule, held)
 
     def _program(self, program: Program) -> None:
         self._child.program(program)

@@ -16,6 +16,8 @@ from thermohw.device import DeviceSpec
 from thermohw.errors import CardError, DeviceLimitError
 from thermohw.langevin.as_built import AsBuilt
 from thermohw.langevin.engine import Integrator
+from thermohw.langevin.onsite import OnSite
+from thermohw.langevin.schedule import BiasSchedule
 from thermohw.program import Program
 from thermohw.topology import Topology
 from thermohw.units import PhysicalScale
@@ -26,6 +28,9 @@ Components = TypeVar("Components")
 
 NEGLIGIBLE_INERTIA = 0.02
 """m*·2 J2 up to which the overdamped law may be used: the error of relaxation rates is of this relative size."""
+
+SETTLING = 5.0
+"""Time, in units of m*, in which kinetic energy has become heat: e^-5 is left."""
 
 
 class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
@@ -38,7 +43,7 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
         card: A card, the name of one that ships with the package, or the path of one.
         overdamped: Leave inertia out; refused where it is not negligible.
         clip: Let couplings and biases saturate at the ends of their ranges, instead of refusing the program;
-            `clipping` then tells what that did.
+            `clipping` then tells what that did. Bias schedules beyond the range are refused all the same.
         engine: See `EmulatedDevice`, as all that follows.
         integrator: Leimkuhler–Matthews, whose stationary error is O(Δt²), or Euler–Maruyama; BAOAB with inertia.
         precision: Of the states while they are integrated.
@@ -146,7 +151,7 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
     def _accept(self, program: Program) -> Program:
         self._check_units(program)
         if self.spec.mass < self._mass:  # it is left out
-            self._require_negligible_inertia(max(REFERENCE_J2, float(program.J2.max())))
+            self._require_negligible_inertia(max(REFERENCE_J2, _stiffness(program)))
         limits = self._limits(self._bias_units(program))
         if self._clip:
             held = limits.clipped(program)
@@ -154,6 +159,11 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
             return held
         limits.check(program, self.spec.name)
         return program
+
+    def _check_schedule(self, schedule: BiasSchedule, held: Program) -> None:
+        limits = self._limits(self._bias_units(held))
+        for knot in schedule.biases:
+            limits.check(held.with_biases(knot), f"{self.spec.name}: the bias schedule")
 
     def _limits(self, bias_units: Floats) -> Limits:
         couplings, biases = self._card.couplings, self._card.biases
@@ -165,5 +175,11 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
         if inertia > NEGLIGIBLE_INERTIA:
             raise DeviceLimitError(
                 f"{self._card.name}: the overdamped law does not hold: m*·2 J2 is {inertia:.3g} at J2 = "
-                f"{J2:g}, must be at most {NEGLIGIBLE_INERTIA:g}; run with inertia"
+                f"{J2:.4g}, must be at most {NEGLIGIBLE_INERTIA:g}; run with inertia"
             )
+
+
+def _stiffness(program: Program) -> float:
+    """Get the J2 of the harmonic unit that is as stiff as the stiffest of a program at rest: V''/2, couplings aside."""
+    onsite = OnSite(program.J2, program.J4, np.zeros(program.units), np.zeros(program.units))
+    return 0.5 * float(onsite.stiffness(onsite.wells(np.abs(program.biases)) ** 2).max())

@@ -67,7 +67,8 @@ class EmulatedDevice(ThermodynamicDevice):
         ):
             if value not in known:
                 raise DeviceLimitError(f"{what} must be one of {', '.join(known)}; got {value!r}")
-        details = {**spec.details, "engine": engine, "integrator": integrator, "precision": precision}
+        scheme = "baoab" if spec.mass else integrator
+        details = {**spec.details, "engine": engine, "integrator": scheme, "precision": precision}
         super().__init__(spec.model_copy(update={"details": details}))
         self._engine_name: EngineName = engine
         self._integrator: Integrator = integrator

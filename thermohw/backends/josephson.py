@@ -29,7 +29,7 @@ class JosephsonComponents:
         thermal_energy: k_BT, J.
         inductance: (units,) L, H.
         critical_current: (units,) I_c to which the compound junction is tuned, A.
-        external_phase: (units,) φ_x beyond half a flux quantum, rad.
+        external_phase: (units,) φ_x beyond half a flux quantum that a loop alone would need, rad.
         pairs: (pairs, 2) coupled loops.
         inverse_inductance: (pairs,) Γ, 1/H, off-diagonal elements of the inverse inductance matrix.
     """
@@ -50,9 +50,16 @@ class JosephsonComponents:
         return -self.inverse_inductance * self.inductance[first] * self.inductance[second]
 
     @property
-    def external_flux(self) -> Floats:
-        """Get the external flux φ0 φ_x beyond half a flux quantum, (units,), Wb."""
-        return REDUCED_FLUX_QUANTUM * self.external_phase
+    def applied_flux(self) -> Floats:
+        """Get the flux to apply beyond half a flux quantum, (units,), Wb: coupled loops pass it on to each other.
+
+        The energy of coupled loops is ½ φ0² (φ − φ_x)ᵀ (1/L + Γ) (φ − φ_x), so that (1/L + Γ) φ_x = external_phase/L.
+        """
+        inverse = np.diag(1 / self.inductance)
+        first, second = self.pairs.T
+        inverse[first, second] = inverse[second, first] = self.inverse_inductance
+        phase = np.asarray(np.linalg.solve(inverse, self.external_phase / self.inductance), np.float64)
+        return REDUCED_FLUX_QUANTUM * phase
 
 
 class JosephsonJunction(AnalogDevice[JosephsonCard, JosephsonComponents]):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermohw.cards import Range
-from thermohw.errors import CardError, DeviceLimitError
+from thermohw.errors import CardError, DeviceLimitError, ProgramError
 from thermohw.program import Program
 
 Floats = NDArray[np.float64]
@@ -100,12 +100,19 @@ class Limits:
         return ends.min(axis=0), ends.max(axis=0)
 
     def clipped(self, program: Program) -> Program:
-        """Get the program that a device holds whose couplings and biases saturate."""
-        return replace(
-            program,
-            couplings=np.clip(program.couplings, *self.coupling_ends),
-            biases=np.clip(program.biases, *self.bias_ends),
-        )
+        """Get the program that a device holds whose couplings and biases saturate.
+
+        Raises:
+            DeviceLimitError: What is left is not bounded below, as may happen to linear units.
+        """
+        try:
+            return replace(
+                program,
+                couplings=np.clip(program.couplings, *self.coupling_ends),
+                biases=np.clip(program.biases, *self.bias_ends),
+            )
+        except ProgramError as error:
+            raise DeviceLimitError(f"the clipped program cannot run: {error}") from error
 
     def check(self, program: Program, device: str) -> None:
         """Refuse a program that does not fit.

@@ -12,6 +12,7 @@ from thermohw.backends.mechanical import MechanicalOscillator
 from thermohw.backends.rc_circuit import RCCircuit
 from thermohw.backends.simulated import SimulatedDevice
 from thermohw.cards import AnyCard, DeviceCard, IdealCard, JosephsonCard, MechanicalCard, RCCard, load_card
+from thermohw.errors import DeviceLimitError
 from thermohw.langevin.engine import Integrator
 
 ANALOG: dict[type[DeviceCard], type[AnalogDevice[Any, Any]]] = {
@@ -39,21 +40,22 @@ def open_device(
         overdamped: Leave inertia out; refused where it is not negligible.
         clip: Let couplings and biases saturate at the ends of their ranges.
         engine: See `EmulatedDevice`, as all that follows.
-        integrator: Euler–Maruyama, the default of the ideal device, or Leimkuhler–Matthews, that of all others.
+        integrator: Euler–Maruyama, the default of the ideal device, or Leimkuhler–Matthews, that of all others; None
+            with inertia, where it is BAOAB.
         precision: Of the states while they are integrated.
         executor: Where blocks of trajectories run.
 
     Raises:
         CardError: No such card, or one that is not valid.
         StorageError: The card's file cannot be read.
-        DeviceLimitError: Inertia is not negligible and was to be left out.
+        DeviceLimitError: Inertia is not negligible and was to be left out, or an integrator without it was asked for.
     """
     known = load_card(card) if isinstance(card, str | os.PathLike) else card
     if isinstance(known, IdealCard):
         return SimulatedDevice(
             engine=engine, integrator=integrator or "euler-maruyama", precision=precision, executor=executor
         )
-    return ANALOG[type(known)](
+    device = ANALOG[type(known)](
         known,
         overdamped=overdamped,
         clip=clip,
@@ -62,3 +64,6 @@ def open_device(
         precision=precision,
         executor=executor,
     )
+    if device.spec.mass and integrator is not None:
+        raise DeviceLimitError(f"{known.name} has inertia, which BAOAB integrates; {integrator} is for devices without")
+    return device

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from thermohw import figures
-from thermohw.backends import EmulatedDevice
+from thermohw.backends import Clipping, EmulatedDevice, SimulatedDevice
+from thermohw.backends.analog import SETTLING
 from thermohw.cards import card_names, load_card
 from thermohw.cli import generating
 from thermohw.cli.console import err, json_text, out, print_json, table
-from thermohw.cli.options import open_device
+from thermohw.cli.options import clipping_of, open_device
 from thermohw.cli.sources import Source
 from thermohw.energy import (
     Comparison,
@@ -20,7 +21,7 @@ from thermohw.energy import (
     joules_text,
     load_baseline,
 )
-from thermohw.errors import DeviceLimitError
+from thermohw.errors import DeviceLimitError, PlanError
 from thermohw.langevin.noise import choose_seed
 from thermohw.plan import RunPlan
 from thermohw.report import paper_comparison, save_figures
@@ -29,8 +30,7 @@ from thermohw.statistics import Estimate
 from thermohw.storage import require_writable, write_atomically
 from thermohw.units import thermal_energy
 
-SETTLING = 5.0
-"""Time, in units of m*, for which a device with inertia runs on until its energy has become heat: e^-5 is left."""
+SCHEMA = "thermohw-energy/1"
 
 
 def parse_devices(text: str) -> list[str]:
@@ -43,6 +43,17 @@ def parse_devices(text: str) -> list[str]:
     for name in names:
         load_card(name)  # before anything runs
     return names or ["ideal"]
+
+
+def heat_alone(file: Path | None, names: list[str], folder: Path | None) -> bool:
+    """Get whether the heat is all that is asked for: of samples in a file, or on the ideal device.
+
+    Raises:
+        PlanError: Samples in a file, and something that only fresh ones can tell.
+    """
+    if file is not None and (names != ["ideal"] or folder is not None):
+        raise PlanError("--from tells the heat of samples that are there; it goes without --device and --out")
+    return file is not None or (names == ["ideal"] and folder is None)
 
 
 def tell_heat(source: Source, file: Path | None, plan: RunPlan, as_json: bool) -> None:
@@ -91,21 +102,27 @@ def tell_ledgers(
     require_writable(folder)
     program = source.runnable()
     seeded = replace(plan, seed=choose_seed() if plan.seed is None else plan.seed)
-    with open_device("ideal") as ideal:
+    with SimulatedDevice(engine="overdamped") as ideal:  # step by step, for linear programs too
         reference = generating.run_plan(ideal, program, replace(seeded, n_samples=1))
     assert reference.dt is not None  # emulated
     workload = Workload.of(program, seeded.steps(reference.dt), amortise)
     ledgers: list[Ledger] = []
     refused: dict[str, str] = {}
+    clipped: dict[str, Clipping] = {}
     for name in names:
         try:
-            ledgers.append(_ledger(source, name, seeded, clip, workload))
+            ledger, clipping = _ledger(source, name, seeded, clip, workload)
+            ledgers.append(ledger)
+            if clipping is not None:
+                clipped[name] = clipping
         except DeviceLimitError as error:
             refused[name] = str(error)
     if not ledgers:
         raise DeviceLimitError("; ".join(refused.values()))
     comparison = Comparison.of(ledgers, workload)
-    told = {**comparison.as_dict(), "refused": refused, "seed": seeded.seed, "samples": seeded.n_samples}
+    saturated = {name: clipping.as_dict() for name, clipping in clipped.items()}
+    told = {"schema": SCHEMA, **comparison.as_dict(), "refused": refused, "clipping": saturated}
+    told |= {"seed": seeded.seed, "samples": seeded.n_samples}
     write_atomically(folder / "energy.json", json_text(told))
     drawn = {
         "ledgers": figures.energy_ledgers(comparison.ledgers, comparison.digital),
@@ -117,23 +134,28 @@ def tell_ledgers(
         return
     for text in comparison.tables():
         out.print(table(text.title, text.columns, text.rows))
+    for name, clipping in clipped.items():
+        err.print(f"{name}: {clipping}", markup=False, soft_wrap=True)
     for name, reason in refused.items():
         err.print(f"left out: {name}: {reason}", markup=False, soft_wrap=True)
     for file in (folder / "energy.json", *files):
         out.print(str(file), soft_wrap=True)
 
 
-def _ledger(source: Source, name: str, plan: RunPlan, clip: bool, workload: Workload) -> Ledger:
+def _ledger(source: Source, name: str, plan: RunPlan, clip: bool, workload: Workload) -> tuple[Ledger, Clipping | None]:
     card = load_card(name)
     with open_device(name, clip=clip) as device:
         longer = _until_settled(device, plan)
         if longer is not plan:
-            err.print(f"{card.name}: runs for {longer.duration:.4g} t0, until kinetic energy is heat", markup=False)
+            err.print(
+                f"{card.name}: runs for {longer.duration:.4g} t0 at its own step, until kinetic energy is heat",
+                markup=False,
+            )
         samples = generating.run_plan(device, source.runnable(), longer)
-        scale = device.spec.scale
+        scale, clipping = device.spec.scale, clipping_of(device)
     kT = thermal_energy(card.temperature.value)
     seconds = None if scale is None else longer.duration * scale.time
-    return device_ledger(card.name, card.energy, Estimate.of(samples.heat), kT, seconds, workload)
+    return device_ledger(card.name, card.energy, Estimate.of(samples.heat), kT, seconds, workload), clipping
 
 
 def _until_settled(device: EmulatedDevice, plan: RunPlan) -> RunPlan:

@@ -17,18 +17,23 @@ from thermohw.tables.quantize import BlockErrors, ScaleRule
 SUFFIXES = {"json": ".json", "csv": ".csv", "npz": ".npz", "c": ".h", "bin": ".bin"}
 """File endings of the formats of coupling tables."""
 
+NETLIST_DEVICE = "rc_board"
+"""Card of a netlist, if none is named."""
 
-def parse_formats(formats: str) -> list[str]:
-    """Parse a comma-separated list of formats.
+
+def parse_formats(formats: str, device: str | None = None) -> list[str]:
+    """Parse a comma-separated list of formats, and check that a device is named for a netlist only.
 
     Raises:
-        TableError: None, or an unknown one.
+        TableError: None, an unknown one, or a device for coupling tables alone.
     """
     names = list(dict.fromkeys(name.strip() for name in formats.split(",") if name.strip()))
     unknown = [name for name in names if name not in SUFFIXES and name != "spice"]
     if unknown or not names:
         known = ", ".join([*SUFFIXES, "spice"])
         raise TableError(f"unknown table format {', '.join(unknown) or formats!r}; there are: {known}")
+    if device is not None and "spice" not in names:
+        raise TableError("--device belongs to --format spice; a coupling table is the same for every device")
     return names
 
 
@@ -67,6 +72,7 @@ def write_netlist(program: Program, device: str, clip: bool, duration: float, se
             provenance={
                 "program": held.digest,
                 "card": card.name,
+                "clipping": str(circuit.clipping or "none"),
                 "scale": f"x_u = {scale.length!r} V, t0 = {scale.time!r} s",
             },
         ).save(path)

@@ -166,7 +166,9 @@ def export(
     formats: Annotated[
         str, typer.Option("--format", help="Any of json,csv,npz,c,bin; spice, with --device, for a netlist of it.")
     ] = "json,csv,npz,c,bin",
-    device: DeviceName = "rc_board",
+    device: Annotated[
+        str | None, typer.Option("--device", help="RC card of the netlist; rc_board if not given.")
+    ] = None,
     clip: Clip = False,
     duration: Duration = 2.5,
     seed: Seed = None,
@@ -176,25 +178,24 @@ def export(
     with clear_failure():
         source = open_source(target)
         program = source.runnable()
-        names = exporting.parse_formats(formats)
+        names = exporting.parse_formats(formats, device)
+        rule = exporting.scale_rule(scale)
         stem = target.resolve().stem if target.is_dir() else target.stem
         require_writable(folder)
         files: list[Path] = []
         told: dict[str, Any] = {}
-        if "spice" in names:
-            files.append(
-                exporting.write_netlist(
-                    program, device, clip, duration, seed, folder / f"{stem}-{Path(device).stem}.cir"
-                )
-            )
         if names != ["spice"]:
-            quantized = CouplingTable.quantize(program, bits, scale=exporting.scale_rule(scale))
-            suffixes = [exporting.SUFFIXES[name] for name in names if name != "spice"]
-            files += [quantized.save(folder / f"{stem}-{bits}bit{suffix}") for suffix in suffixes]
+            quantized = CouplingTable.quantize(program, bits, scale=rule)
             errors = quantized.report(program)
             told = {"digest": quantized.digest, "blocks": {block: vars(error) for block, error in errors.items()}}
             if not as_json:
                 out.print(exporting.error_table(quantized, errors))
+            suffixes = [exporting.SUFFIXES[name] for name in names if name != "spice"]
+            files += [quantized.save(folder / f"{stem}-{bits}bit{suffix}") for suffix in suffixes]
+        if "spice" in names:
+            board = device or exporting.NETLIST_DEVICE
+            netlist = folder / f"{stem}-{Path(board).stem}.cir"
+            files.append(exporting.write_netlist(program, board, clip, duration, seed, netlist))
         if as_json:
             print_json({"files": [str(file) for file in files], **told})
             return
@@ -228,7 +229,7 @@ def energy(
     with clear_failure():
         source = open_source(target)
         names = accounting.parse_devices(device)
-        if names == ["ideal"] or file is not None:
+        if accounting.heat_alone(file, names, folder):
             accounting.tell_heat(source, file, RunPlan(duration, samples, dt, seed=seed), as_json)
             return
         beside = target / "energy" if target.is_dir() else target.with_name(f"{target.stem}-energy")

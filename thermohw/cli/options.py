@@ -8,6 +8,7 @@ import typer
 
 from thermohw import backends as devices
 from thermohw.backends import AnalogDevice, Clipping, EmulatedDevice, SimulatedDevice
+from thermohw.backends.analog import SETTLING
 from thermohw.cards import load_card
 from thermohw.cli.console import err
 from thermohw.errors import DeviceLimitError, TrainingError
@@ -65,11 +66,11 @@ def clipping_of(device: EmulatedDevice) -> Clipping | None:
 
 def warn_of_inertia(device: EmulatedDevice, duration: float) -> None:
     """Say so where units have not come to rest by the end of a run."""
-    mass = device.spec.mass
-    if duration < 2 * mass:
+    settling = SETTLING * device.spec.mass
+    if duration < settling:
         err.print(
-            f"note: units of {device.spec.name} have inertia, m* = {mass:.3g}: after {duration:g} t0 they still ring, "
-            f"and part of the heat is kinetic energy yet; run for some {2.5 + 5 * mass:.2g} t0 (--duration)",
+            f"note: units of {device.spec.name} have inertia, m* = {device.spec.mass:.3g}: after {duration:g} t0 they "
+            f"still ring, and part of the heat is kinetic energy yet; --duration {duration + settling:.3g} is enough",
             markup=False,
         )
 

@@ -55,12 +55,12 @@ def kick(x, u, linear, cubic, push, force, share):
 
 
 @inlined
-def drift(x, u, keep, amplitude, noise, total):
+def drift(x, u, loss, amplitude, noise, total):
     """Move by u/2, exchange momentum with the bath, move by u/2 again; adds x² to total (lanes,)."""
     half = x.dtype.type(0.5)
     for lane in range(x.size):
         before = u[lane]
-        after = keep * before + amplitude * noise[lane]
+        after = before + (amplitude * noise[lane] - loss * before)
         q = x[lane] + half * (before + after)
         u[lane] = after
         x[lane] = q
@@ -69,14 +69,14 @@ def drift(x, u, keep, amplitude, noise, total):
 
 @compiled
 def advance_inertial(
-    x: Any, u: Any, na: int, matrices: Any, rows: Any, linear: Any, cubic: Any, sines: Any, scale: Any, keep: Any,
+    x: Any, u: Any, na: int, matrices: Any, rows: Any, linear: Any, cubic: Any, sines: Any, scale: Any, loss: Any,
     amplitude: Any, knot_steps: Any, knot_biases: Any, limit: Any, key: Any, first: Any, steps: int, work: Any,
     record: Any,
 ) -> int:  # fmt: skip
     """Advance x and u (chains, units) by `steps`; returns the first step after which Σ x² exceeds limit, or −1.
 
     matrices: s K of the layers (aa, ab, ba, bb), e.g. `ab` (units a, units b) acts on a; rows: sparse s K instead.
-    linear, cubic, scale, keep, amplitude: (units,) 2 J2 s, 4 J4 s, s, e^{−Δt/μm} and h √((1 − e^{−2Δt/μm}) kT/m).
+    linear, cubic, scale, loss, amplitude: (units,) 2 J2 s, 4 J4 s, s, 1 − e^{−Δt/μm} and h √((1 − e^{−2Δt/μm}) kT/m).
     sines, key, first: see `advance_dense`. Step k uses the noise of number k + 1: number 0 made the velocities.
     """
     lanes, units = x.shape
@@ -103,7 +103,7 @@ def advance_inertial(
             push = x.dtype.type(scale[unit] * 0.5 * (held[unit] + present))
             kick(xt[unit], ut[unit], linear[unit], cubic[unit], push, force[unit], half if ends else one)
             if k < steps:
-                drift(xt[unit], ut[unit], keep[unit], amplitude[unit], noise[unit], total)
+                drift(xt[unit], ut[unit], loss[unit], amplitude[unit], noise[unit], total)
         if k == steps:
             break
         held[:] = bias

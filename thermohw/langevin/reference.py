@@ -64,6 +64,6 @@ def _baoab(dynamics: Dynamics, x: Array, v: Array, bias: Array, noise: Array) ->
     half_kick = 0.5 * split.length / built.mass
     v = v + half_kick * built.force(x, bias)
     x = x + 0.5 * split.length * v
-    v = split.keep * v + split.amplitude / split.length * noise
+    v = v - split.loss * v + split.amplitude / split.length * noise
     x = x + 0.5 * split.length * v
     return x, v + half_kick * built.force(x, bias)

@@ -22,13 +22,14 @@ class Splitting:
     Attributes:
         length: h, time; tends to Δt for Δt ≪ μ m.
         kick: h²/m, which turns a force into a displacement.
-        keep: e^{−Δt/μm}.
+        loss: 1 − e^{−Δt/μm}, the share of the velocity that friction takes: not its complement, which float32 would
+            round to 1 where Δt ≪ μ m, and so take the friction but not the noise away.
         amplitude: h √((1 − e^{−2Δt/μm}) kT/m), the noise of a displacement.
     """
 
     length: NDArray[np.float64]
     kick: NDArray[np.float64]
-    keep: NDArray[np.float64]
+    loss: NDArray[np.float64]
     amplitude: NDArray[np.float64]
 
     @staticmethod
@@ -36,5 +37,5 @@ class Splitting:
         """Get the coefficients for a time step."""
         inertia = built.mobility * built.mass
         kick = 2 * built.mobility * dt * np.tanh(dt / (2 * inertia))
-        keep = np.exp(-dt / inertia)
-        return Splitting(np.sqrt(kick * built.mass), kick, keep, np.sqrt(kick * (1 - keep**2) * built.kT))
+        renewed = -np.expm1(-2 * dt / inertia)
+        return Splitting(np.sqrt(kick * built.mass), kick, -np.expm1(-dt / inertia), np.sqrt(kick * renewed * built.kT))

@@ -40,12 +40,12 @@ class UnderdampedEngine:
             split, (aa, ba, ab, bb) = layers(built, scale, dtype)
             matrices = tuple(np.ascontiguousarray(block.T) for block in (aa, ba, ab, bb))
         onsite = (2 * built.J2 * scale, 4 * built.J4 * scale)
-        linear, cubic, kick, keep, amplitude = (
-            values.astype(dtype) for values in (*onsite, scale, splitting.keep, splitting.amplitude)
+        linear, cubic, kick, loss, amplitude = (
+            values.astype(dtype) for values in (*onsite, scale, splitting.loss, splitting.amplitude)
         )
         limit = dtype(amplitude_limit(dynamics))
         sines = sine_terms(built, scale, dtype)
-        parameters = (split, matrices, rows, linear, cubic, sines, kick, keep, amplitude, *dynamics.knots(), limit)
+        parameters = (split, matrices, rows, linear, cubic, sines, kick, loss, amplitude, *dynamics.knots(), limit)
         object.__setattr__(self, "_length", splitting.length)
         object.__setattr__(self, "_parameters", parameters)
 
