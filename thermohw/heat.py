@@ -8,14 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from thermohw.errors import PlanError
+from thermohw.errors import PlanError, ProgramError
+from thermohw.langevin.as_built import AsBuilt
+from thermohw.langevin.linear import linear_steady_state
 from thermohw.langevin.observer import Observer, TrajectoryPiece
 from thermohw.statistics import Estimate
-
-
-def heat_emitted(energy_drop: ArrayLike, work: ArrayLike) -> NDArray[np.float64]:
-    """Get the heat given to the bath by the first law, Q = V[x(0)] − V[x(t_f)] + W, all in one energy unit."""
-    return np.asarray(energy_drop, np.float64) + np.asarray(work, np.float64)
 
 
 def jarzynski_free_energy(work: ArrayLike, kT: float = 1.0) -> Estimate:
@@ -79,3 +76,59 @@ class HeatMeter(Observer):
         for first_chain, heat in self.same_kind(other)._by_first_chain.items():
             known = self._by_first_chain.get(first_chain, np.zeros(0))
             self._by_first_chain[first_chain] = np.concatenate([known, heat])
+
+
+def steady_heat_rates(built: AsBuilt) -> NDArray[np.float64]:
+    """Get the mean heat that each unit of a linear computer gives to its bath in the steady state, (units,).
+
+    In the unit of energy per time,
+    ⟨F_i ∘ ẋ_i⟩ = μ_i [(H Σ Hᵀ)_ii − kT_i H_ii], H = 2 J2 + K, Σ the steady-state covariance: the mean of F_i times
+    the probability current μ_i (F_i − kT_i ∂_i) p. All of it is housekeeping heat (Y. Oono and M. Paniconi,
+    Prog. Theor. Phys. Suppl. 130, 29 (1998)); divided by kT_i and summed it is the rate of entropy production, k_B.
+
+    Raises:
+        ProgramError: The computer is not linear, has inertia, imperfect dynamics or no steady state.
+    """
+    drift, covariance = linear_steady_state(built)
+    stiffness = drift / built.mobility[:, None]
+    square = np.einsum("ij,jk,ik->i", stiffness, covariance, stiffness)
+    return built.mobility * (square - built.kT * np.diag(stiffness))
+
+
+@dataclass(frozen=True, eq=False)
+class EntropySplit:
+    """Entropy given to the baths by each sample, k_B, in its two parts.
+
+    Attributes:
+        excess: (samples,) share of the relaxation towards the steady state.
+        housekeeping: (samples,) share of keeping the steady state up; zero with detailed balance.
+    """
+
+    excess: NDArray[np.float64]
+    housekeeping: NDArray[np.float64]
+
+
+def entropy_split(built: AsBuilt, initial: ArrayLike, final: ArrayLike, entropy: ArrayLike) -> EntropySplit:
+    """Split the entropy that runs of a linear computer at constant biases gave to the baths.
+
+    The excess part is −Δφ, φ = −ln p_s of the steady state, here (x − m)ᵀ Σ⁻¹ (x − m)/2 with A Σ + Σ Aᵀ = 2 μ kT
+    (T. Hatano and S. Sasa, Phys. Rev. Lett. 86, 3463 (2001); T. Speck and U. Seifert, J. Phys. A 38, L581 (2005)).
+
+    Args:
+        built: The computer.
+        initial: (samples, units) states at the start.
+        final: (samples, units) states at the end.
+        entropy: (samples,) Σ_i Q_i/kT_i of the runs, k_B.
+
+    Raises:
+        ProgramError: The computer is not linear, has inertia, imperfect dynamics, a kT = 0 or no steady state.
+    """
+    if not built.kT.all():
+        raise ProgramError(f"the entropy of a bath needs kT > 0; unit {int(np.argmin(built.kT))} has kT = 0")
+    drift, covariance = linear_steady_state(built)
+    mean = np.linalg.solve(drift, -built.mobility * built.biases)
+    inverse = np.linalg.inv(covariance)
+    ends = (np.asarray(states, np.float64) - mean for states in (initial, final))
+    before, after = (0.5 * np.einsum("si,ij,sj->s", x, inverse, x) for x in ends)
+    excess = before - after
+    return EntropySplit(excess, np.asarray(entropy, np.float64) - excess)

@@ -16,7 +16,7 @@ from thermohw.units import PhysicalScale
 
 SCHEMA = "thermohw-samples/1"
 _ARRAYS = ("states", "initial_states", "heat", "work")
-_OPTIONAL = ("trajectory", "times", "velocities", "initial_velocities")
+_OPTIONAL = ("trajectory", "times", "velocities", "initial_velocities", "entropy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,7 @@ class Readout:
     dt: float | None = None
     velocities: NDArray[np.float32] | None = None
     initial_velocities: NDArray[np.float32] | None = None
+    entropy: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,8 @@ class Samples:
         velocities: (samples, units) final velocities dx/dt, where units have inertia and states were kept; of a step Δt
             that does not resolve μ m they are slower by O(Δt²), some percent at the default step, unlike the states.
         initial_velocities: (samples, units) likewise.
+        entropy: (samples,) entropy given to the baths, Σ_i Q_i/kT_i, k_B; None where there is one temperature and a
+            potential: it is the heat then. NaN where a unit has kT = 0.
     """
 
     states: NDArray[np.float32]
@@ -93,6 +96,7 @@ class Samples:
     times: NDArray[np.float64] | None = field(default=None, repr=False)
     velocities: NDArray[np.float32] | None = field(default=None, repr=False)
     initial_velocities: NDArray[np.float32] | None = field(default=None, repr=False)
+    entropy: NDArray[np.float64] | None = field(default=None, repr=False)
 
     @property
     def visible_states(self) -> NDArray[np.float32]:
@@ -122,6 +126,7 @@ class Samples:
             self.dt,
             self.velocities,
             self.initial_velocities,
+            self.entropy,
         )
 
     def physical(self) -> "PhysicalSamples":
@@ -187,4 +192,5 @@ class Samples:
             arrays.get("times"),
             arrays.get("velocities"),
             arrays.get("initial_velocities"),
+            arrays.get("entropy"),
         )

@@ -2,15 +2,15 @@
 """What all emulated devices share: the engines, the ensemble, and what comes back from it."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thermohw.device import DeviceSpec, Progress, ThermodynamicDevice
-from thermohw.errors import DeviceLimitError
-from thermohw.heat import heat_emitted
+from thermohw.errors import DeviceLimitError, PlanError
 from thermohw.langevin.as_built import AsBuilt
 from thermohw.langevin.engine import Dynamics, Integrator
 from thermohw.langevin.ensemble import Ensemble, Initial, run_ensemble
@@ -40,8 +40,8 @@ class EmulatedDevice(ThermodynamicDevice):
 
     Args:
         spec: What the device is.
-        engine: "auto" propagates linear computers exactly and all others with the fast engines, underdamped where
-            there is inertia; "reference" is the plain double-precision loop.
+        engine: "auto" propagates linear computers with ideal noise and detailed balance exactly and all others with the
+            fast engines, underdamped where there is inertia; "reference" is the plain double-precision loop.
         integrator: Euler–Maruyama, or Leimkuhler–Matthews for larger steps at the same stationary accuracy; with
             inertia always BAOAB.
         precision: Of the states while they are integrated.
@@ -75,6 +75,14 @@ class EmulatedDevice(ThermodynamicDevice):
         self._dtype = np.float64 if precision == "float64" else np.float32
         self._executor = executor
         self._built: AsBuilt | None = None
+        self._alteration: Callable[[AsBuilt], AsBuilt] | None = None
+
+    def alter(self, alteration: Callable[[AsBuilt], AsBuilt] | None) -> None:
+        """Change what the device builds of a program, from the next `program` on; None: no change any more.
+
+        For wrappers that emulate imperfections of the dynamics.
+        """
+        self._alteration = alteration
 
     @property
     def as_built(self) -> AsBuilt | None:
@@ -88,8 +96,15 @@ class EmulatedDevice(ThermodynamicDevice):
     def _program(self, program: Program) -> None:
         self._built = None
         built = self._build(program)
+        if self._alteration is not None:
+            built = self._alteration(built)
         if built.inertial and self._engine_name in ("linear", "overdamped"):
             raise DeviceLimitError(f"{self.spec.name} has inertia, which the {self._engine_name} engine leaves out")
+        if self._engine_name == "linear" and not (built.balanced and built.ideal_noise):
+            raise DeviceLimitError(
+                f"the exact linear engine needs reciprocal couplings, one temperature, white noise and no rails; "
+                f"{self.spec.name} has not: let it run on the engine auto, overdamped or reference"
+            )
         if self._engine_name == "linear" and not built.linear:
             unit = int(np.argmax((built.J4 != 0) | (built.cosine != 0)))
             raise DeviceLimitError(
@@ -111,7 +126,7 @@ class EmulatedDevice(ThermodynamicDevice):
         elif engine_type is LinearEngine and not watched:
             dt = plan.duration  # exact in a single step
         else:
-            dt = _default_step(plan, built)
+            dt = default_step(plan, built)
         steps = plan.steps(dt)
         dynamics = Dynamics(built, plan.duration / steps, plan.bias_schedule, self._integrator, self._dtype)
         if engine_type is not LinearEngine:
@@ -127,33 +142,51 @@ class EmulatedDevice(ThermodynamicDevice):
             plan.record_every,
             plan.keep,
         )
-        return _gather(ensemble, observers, progress, self._executor)
+        return _gather(ensemble, observers, progress, self._executor, self.spec.kT)
 
     def _engine_type(self, built: AsBuilt) -> EngineType:
         if self._engine_name == "reference":
             return ReferenceEngine
         if built.inertial:
             return UnderdampedEngine
-        linear = built.linear and built.units <= EXACT_UNITS
+        linear = built.linear and built.balanced and built.ideal_noise and built.units <= EXACT_UNITS
         if self._engine_name == "linear" or (self._engine_name == "auto" and linear):
             return LinearEngine
         return OverdampedEngine
 
 
-def _default_step(plan: RunPlan, built: AsBuilt) -> float:
+def default_step(plan: RunPlan, built: AsBuilt) -> float:
+    """Get the time step of a plan that leaves the choice to the device: it divides the duration."""
     biases = built.biases if plan.bias_schedule is None else np.abs(plan.bias_schedule.biases).max(axis=0)
-    return plan.duration / int(np.ceil(plan.duration / (DEFAULT_STEP * largest_stable_step(built, biases))))
+    steps = np.ceil(plan.duration / (DEFAULT_STEP * largest_stable_step(built, biases)))
+    return plan.duration / max(1, int(steps))  # without any force, any step is stable
 
 
 def _initial(plan: RunPlan, dynamics: Dynamics) -> Initial:
     if not isinstance(plan.initial, str):
+        _check_within_rails(plan.initial, dynamics.as_built.rail)
         return plan.initial
     biases = dynamics.biases_at(0) if plan.initial == "uncoupled" else np.zeros(dynamics.as_built.units)
     return UncoupledEquilibrium.of(dynamics.as_built, biases)
 
 
+def _check_within_rails(states: NDArray[Any], rail: NDArray[np.float64]) -> None:
+    with np.errstate(over="ignore"):
+        beyond = np.abs(states) > np.maximum(rail, rail.astype(np.float32))  # states of a run are rounded to float32
+    if beyond.any():
+        chain, unit = (int(index) for index in np.argwhere(beyond)[0])
+        raise PlanError(
+            f"initial states must lie within the rails; chain {chain}, unit {unit} is {states[chain, unit]:.6g}, its "
+            f"rails stand at ±{rail[unit]:.6g}"
+        )
+
+
 def _gather(
-    ensemble: Ensemble, observers: Sequence[Observer], progress: Progress | None, executor: Executor | None
+    ensemble: Ensemble,
+    observers: Sequence[Observer],
+    progress: Progress | None,
+    executor: Executor | None,
+    kT: float,
 ) -> Readout:
     """Run the ensemble, filling arrays over all samples from its blocks as they come."""
     chains, built = ensemble.chains, ensemble.dynamics.as_built
@@ -163,7 +196,7 @@ def _gather(
     records = ensemble.steps // ensemble.record_every + 1
     trajectory = np.empty((chains, records, built.units), np.float32) if ensemble.keep == "trajectory" else None
     heat, work = np.empty(chains), np.empty(chains)
-    kT = float(built.kT[0])
+    entropy = None if built.balanced else np.empty(chains)
     velocities = None if states is None or not built.inertial else np.empty(shape, np.float32)
     first_velocities = None if initial is None or not built.inertial else np.empty(shape, np.float32)
     for block in run_ensemble(ensemble, observers, executor):
@@ -178,8 +211,9 @@ def _gather(
                 target[rows] = source
         if trajectory is not None and block.trajectory is not None:
             trajectory[rows] = block.trajectory.transpose(1, 0, 2)
-        heat[rows] = heat_emitted(block.energy_drop, block.work) / kT
-        work[rows] = block.work / kT
+        heat[rows], work[rows] = block.heat / kT, block.work / kT
+        if entropy is not None and block.entropy is not None:
+            entropy[rows] = block.entropy
         for observer, seen in zip(observers, block.observers, strict=True):
             observer.absorb(seen)
         if progress is not None:
@@ -187,4 +221,5 @@ def _gather(
     times = None
     if trajectory is not None:
         times = np.arange(records, dtype=np.float64) * (ensemble.record_every * ensemble.dynamics.dt)
-    return Readout(states, initial, heat, work, trajectory, times, ensemble.dynamics.dt, velocities, first_velocities)
+    dt = ensemble.dynamics.dt
+    return Readout(states, initial, heat, work, trajectory, times, dt, velocities, first_velocities, entropy)

@@ -26,6 +26,8 @@ ANALOG: dict[type[DeviceCard], type[AnalogDevice[Any, Any]]] = {
 def open_device(
     card: AnyCard | str | os.PathLike[str],
     *,
+    mobility: float = 1.0,
+    kT: float = 1.0,
     overdamped: bool = False,
     clip: bool = False,
     engine: EngineName = "auto",
@@ -37,6 +39,8 @@ def open_device(
 
     Args:
         card: A card, the name of one that ships with the package, or the path of one.
+        mobility: μ of the ideal device; a card's device has its own.
+        kT: Thermal energy of the ideal device, likewise.
         overdamped: Leave inertia out; refused where it is not negligible.
         clip: Let couplings and biases saturate at the ends of their ranges.
         engine: See `EmulatedDevice`, as all that follows.
@@ -48,13 +52,15 @@ def open_device(
     Raises:
         CardError: No such card, or one that is not valid.
         StorageError: The card's file cannot be read.
-        DeviceLimitError: Inertia is not negligible and was to be left out, or an integrator without it was asked for.
+        DeviceLimitError: mobility or kT out of range, or not this device's to set; inertia is not negligible and was
+            to be left out, or an integrator without it was asked for.
     """
     known = load_card(card) if isinstance(card, str | os.PathLike) else card
     if isinstance(known, IdealCard):
-        return SimulatedDevice(
-            engine=engine, integrator=integrator or "euler-maruyama", precision=precision, executor=executor
-        )
+        chosen: Integrator = integrator or "euler-maruyama"
+        return SimulatedDevice(mobility, kT, engine=engine, integrator=chosen, precision=precision, executor=executor)
+    if (mobility, kT) != (1.0, 1.0):
+        raise DeviceLimitError(f"mobility and kT belong to the ideal device; those of {known.name} are its card's")
     device = ANALOG[type(known)](
         known,
         overdamped=overdamped,

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from thermohw.errors import ProgramError
+from thermohw.langevin.flicker import Flicker
 from thermohw.langevin.onsite import OnSite
 from thermohw.program import Program, dense_if_full
 
@@ -23,6 +24,9 @@ class AsBuilt:
     ∂_iV = 2 J2_i x_i + 4 J4_i x_i³ − c_i w_i sin(w_i x_i) + b_i + Σ_j K_ij x_j
 
     An ideal device builds its program: no cosine and no inertia, K the symmetric coupling matrix, μ and kT uniform.
+    Imperfect dynamics: √(2 μ_i kT_i) (y_i + φ_i) dt stands for the noise above, with y_i Ornstein–Uhlenbeck noise,
+    τ_n,i dy_i = −y_i dt + dW_i, which tends to dW_i/dt as τ_n → 0, and φ_i flicker noise; and hard walls keep |x_i|
+    below a rail.
 
     Attributes:
         visible: Number of visible units; they come first.
@@ -35,6 +39,9 @@ class AsBuilt:
         cosine: (units,) c, energies of the on-site term c cos(w x) of a Josephson junction.
         wavenumber: (units,) w, dimensionless.
         mass: (units,) inertia m, energy · time²; zero in all units where the overdamped law holds.
+        noise_time: (units,) correlation time τ_n of the noise, time; 0 where it is white.
+        rail: (units,) |x| of the walls; inf where there are none.
+        flicker: Excess 1/f noise of all units; None for none.
 
     Raises:
         ProgramError: A wrong shape or sign, a cosine without J2 > 0 to bound it, or inertia in some units only.
@@ -50,6 +57,9 @@ class AsBuilt:
     cosine: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))
     wavenumber: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))
     mass: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))
+    noise_time: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))
+    rail: NDArray[np.float64] = field(default_factory=lambda: np.full((), np.inf))
+    flicker: Flicker | None = None
 
     def __post_init__(self) -> None:
         couplings: Any = sparse.csr_array(self.couplings, dtype=np.float64)
@@ -57,26 +67,29 @@ class AsBuilt:
         if couplings.shape != (units, units) or not np.isfinite(couplings.data).all():
             raise ProgramError(f"as-built couplings must be finite, of shape (units, units); got {couplings.shape}")
         object.__setattr__(self, "couplings", couplings)
-        for name in ("J2", "J4", "biases", "mobility", "kT", "cosine", "wavenumber", "mass"):
+        for name in ("J2", "J4", "biases", "mobility", "kT", "cosine", "wavenumber", "mass", "noise_time", "rail"):
             given = np.asarray(getattr(self, name), np.float64)
             if given.shape not in ((), (units,)):
                 raise ProgramError(f"as-built {name} must be a scalar or of shape ({units},), got {given.shape}")
             values = np.array(np.broadcast_to(given, (units,)))
-            if not np.isfinite(values).all():
-                raise ProgramError(f"as-built {name} of unit {int(np.argmin(np.isfinite(values)))} is not finite")
+            sound = np.isfinite(values) | ((values == np.inf) & (name == "rail"))
+            if not sound.all():
+                raise ProgramError(f"as-built {name} of unit {int(np.argmin(sound))} is not finite")
             object.__setattr__(self, name, values)
         if (self.mobility <= 0).any() or (self.kT < 0).any():
             raise ProgramError("as-built mobilities must be positive and kT must not be negative")
         if (self.mass < 0).any() or (self.inertial and not self.mass.all()):
             raise ProgramError("as-built masses must be positive in all units, or zero in all")
+        if (self.noise_time < 0).any() or (self.rail <= 0).any():
+            raise ProgramError("as-built noise times must not be negative and rails must be positive")
         if ((self.cosine != 0) & (self.J2 <= 0) & (self.J4 <= 0)).any():
             raise ProgramError("an on-site cosine needs J2 > 0 or J4 > 0 that bounds the energy below")
 
     @staticmethod
     def from_program(program: Program, mobility: ArrayLike = 1.0, kT: ArrayLike = 1.0) -> "AsBuilt":
         """Build exactly the program, at the given mobility and kT (scalars or (units,))."""
-        given = (np.asarray(values, np.float64) for values in (mobility, kT))
-        return AsBuilt(program.topology.visible, program.J2, program.J4, program.biases, program.matrix, *given)
+        mu, energy = (np.asarray(values, np.float64) for values in (mobility, kT))
+        return AsBuilt(program.topology.visible, program.J2, program.J4, program.biases, program.matrix, mu, energy)
 
     @property
     def units(self) -> int:
@@ -92,6 +105,26 @@ class AsBuilt:
     def linear(self) -> bool:
         """Get whether the forces are linear in x: no quartic and no cosine term."""
         return not (self.J4.any() or self.cosine.any())
+
+    @property
+    def coloured(self) -> bool:
+        """Get whether the noise of a unit has a correlation time."""
+        return bool(self.noise_time.any())
+
+    @property
+    def railed(self) -> bool:
+        """Get whether a unit has rails."""
+        return bool(np.isfinite(self.rail).any())
+
+    @property
+    def ideal_noise(self) -> bool:
+        """Get whether all noise is white and no wall is in the way."""
+        return not (self.coloured or self.railed or self.flicker is not None)
+
+    @property
+    def balanced(self) -> bool:
+        """Get whether forces have a potential and all units one kT: heat is then the energy lost, entropy heat/kT."""
+        return self.symmetric and bool((self.kT == self.kT[0]).all())
 
     @cached_property
     def _operator(self) -> Any:

@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from thermohw.langevin.imperfect_kernel import (
+    add_drive,
+    filter_units,
+    heat_of_units,
+    reflect_units,
+    renewed,
+    sum_of_processes,
+)
 from thermohw.langevin.jit import compiled, inlined
+from thermohw.langevin.noise import DYNAMICS, FLICKER
 from thermohw.langevin.noise_kernel import row_of_normals
 from thermohw.langevin.schedule_kernel import biases_at
 from thermohw.langevin.sine_kernel import sine_of_units
@@ -34,6 +43,22 @@ def update(x, linear, cubic, bias, field_a, field_b, amplitude, noise):
         q = q - ((linear[j] + cubic[j] * q * q) * q + bias[j] + field_a[j] + field_b[j]) + amplitude[j] * noise[j]
         x[j] = q
         total += q * q
+    return total
+
+
+@inlined
+def advance_row(xa, xb, linear, cubic, push, fields, r, amplitude, noise, rail):
+    """Take one step of row r in place, within rails; returns Σ x² before reflection."""
+    faa, fba, fab, fbb = fields
+    na, units = xa.size, linear.size
+    total = update(
+        xa, linear[:na], cubic[:na], push[:na], faa[r % len(faa)], fba[r % len(fba)], amplitude[:na], noise[:na]
+    ) + update(
+        xb, linear[na:], cubic[na:], push[na:], fab[r % len(fab)], fbb[r % len(fbb)], amplitude[na:], noise[na:units]
+    )
+    if rail.size:
+        reflect_units(xa, rail[:na])
+        reflect_units(xb, rail[na:])
     return total
 
 
@@ -68,6 +93,54 @@ def average_noise(noise, previous):
 
 
 @inlined
+def noise_of_row(step, r, chain, key, buffers, previous, imperfect, memory, noise):
+    """Fill noise (4 · groups,) with the numbers of row r, chain number `chain`, at one step."""
+    words, parts, scratch = buffers
+    fresh, (holds, decay, kick) = imperfect[0], imperfect[2]
+    coloured, flicker, drive = memory[0], memory[1], memory[2]
+    smooth = previous.shape[0] > 0
+    if holds.size and step % holds[0] == 0:
+        for process in range(holds.size):
+            if step % holds[process] == 0:
+                number, stream = step // holds[process] + 1, FLICKER + process
+                row_of_normals(words, parts, scratch, number, chain, stream, key[0], key[1], noise)
+                renewed(flicker[process, r], decay[process], kick[process], noise)
+        sum_of_processes(flicker, r, drive[r])
+    row_of_normals(words, parts, scratch, step + smooth, chain, DYNAMICS, key[0], key[1], noise)
+    if smooth:
+        average_noise(noise, previous[r])
+    if fresh.size:
+        filter_units(noise, fresh, coloured[r])
+    if drive.shape[0]:
+        add_drive(noise, drive[r])
+
+
+@inlined
+def heat_of_row(xa, xb, old, before, linear, cubic, push, pushed, fields, r, weights, flow):
+    """Add a step's share to the heat and entropy (2,) of row r; see `heat_of_units`."""
+    faa, fba, fab, fbb = fields
+    na = xa.size
+    heat_of_units(
+        xa, old[:na], before[:na], linear[:na], cubic[:na], push[:na], pushed[:na], faa[r % len(faa)],
+        fba[r % len(fba)], (weights[0][:na], weights[1][:na]), flow,
+    )  # fmt: skip
+    heat_of_units(
+        xb, old[na:], before[na:], linear[na:], cubic[na:], push[na:], pushed[na:], fab[r % len(fab)],
+        fbb[r % len(fbb)], (weights[0][na:], weights[1][na:]), flow,
+    )  # fmt: skip
+
+
+@inlined
+def last_heat(xa, xb, matrices, fields, before, linear, cubic, sines, push, pushed, weights, flow):
+    """Add what the forces at the end of the last step contribute to the heat of all rows."""
+    layer_fields(xa, xb, matrices, fields)
+    for r in range(flow.shape[0]):
+        sines_of_layers(xa[r], xb[r], sines, push, pushed)
+        old = np.concatenate((xa[r], xb[r]))
+        heat_of_row(xa[r], xb[r], old, before[r], linear, cubic, push, pushed, fields, r, weights, flow[r])
+
+
+@inlined
 def bias_work(before, after, x):
     """Get the work Σ (after − before)·x of changing the biases at fixed x."""
     done = 0.0
@@ -89,60 +162,60 @@ def sines_of_layers(xa, xb, sines, push, pushed):
 @compiled
 def advance_dense(
     x: Any, layers: Any, linear: Any, cubic: Any, sines: Any, scale: Any, amplitude: Any, knot_steps: Any,
-    knot_biases: Any, limit: Any, previous: Any, key: Any, first: Any, steps: int, work: Any, record: Any,
+    knot_biases: Any, limit: Any, imperfect: Any, previous: Any, memory: Any, key: Any, first: Any, steps: int,
+    work: Any, record: Any,
 ) -> int:  # fmt: skip
     """Advance x (chains, units) by `steps`; returns the first step after which Σ x² of a chain exceeds limit, or −1.
 
     layers: (units in layer a, (aa, ba, ab, bb)), e.g. `ba` (units b, units a) acts on b, pushes a; empty where zero.
     linear, cubic, scale, amplitude: (units,) 2 J2 μΔt, 4 J4 μΔt, μΔt and √(2 μ kT Δt).
     sines: (units,) wavenumbers w and strengths c w μΔt of on-site cosines; (0,) where there are none.
+    imperfect, memory: see `imperfect_terms` and `Memory.arrays`.
     previous: (chains, units) noise of the first step for Leimkuhler–Matthews; (0, units) for Euler–Maruyama.
     key, first: (k0, k1) halves of the seed; (first chain, first step).
     """
-    na, matrices = layers
-    chains, units = x.shape
+    (na, matrices), (chains, units), flow = layers, x.shape, memory[3]
     xa, xb = np.ascontiguousarray(x[:, :na]), np.ascontiguousarray(x[:, na:])
     faa, fba = field_buffer(chains, na, matrices[0]), field_buffer(chains, na, matrices[1])
     fab, fbb = field_buffer(chains, units - na, matrices[2]), field_buffer(chains, units - na, matrices[3])
-    groups = (units + 3) // 4
-    words, parts, scratch = np.empty((4, groups), np.uint32), np.empty((4, groups), x.dtype), np.empty(groups, x.dtype)
-    noise = np.empty(4 * groups, x.dtype)
+    fields, groups = (faa, fba, fab, fbb), (units + 3) // 4
+    buffers = np.empty((4, groups), np.uint32), np.empty((4, groups), x.dtype), np.empty(groups, x.dtype)
+    noise, passed = np.empty(4 * groups, x.dtype), np.empty((2, flow.shape[0], units), x.dtype)
+    passed[1] = x[: flow.shape[0]]
     bias, following = np.empty(units), np.empty(units)
     biases_at(first[1], knot_steps, knot_biases, bias)
     following[:] = bias
     push = (scale * bias).astype(x.dtype)
     pushed = push.copy()
     spacing = steps // record.shape[0] if record.shape[0] else steps + 1
-    smooth, changing, failed = previous.shape[0] > 0, knot_steps.size > 1, -1
+    changing, failed = knot_steps.size > 1, -1
     for k in range(steps):
-        layer_fields(xa, xb, matrices, (faa, fba, fab, fbb))
+        layer_fields(xa, xb, matrices, fields)
         step = first[1] + k
         if changing:
             biases_at(step + 1, knot_steps, knot_biases, following)
         for r in range(chains):
-            row_of_normals(words, parts, scratch, step + smooth, first[0] + r, key[0], key[1], noise)
-            if smooth:
-                average_noise(noise, previous[r])
+            noise_of_row(step, r, first[0] + r, key, buffers, previous, imperfect, memory, noise)
             sines_of_layers(xa[r], xb[r], sines, push, pushed)
-            total = update(
-                xa[r], linear[:na], cubic[:na], pushed[:na], faa[r % len(faa)], fba[r % len(fba)],
-                amplitude[:na], noise[:na],
-            ) + update(
-                xb[r], linear[na:], cubic[na:], pushed[na:], fab[r % len(fab)], fbb[r % len(fbb)],
-                amplitude[na:], noise[na:units],
-            )  # fmt: skip
-            if not total < limit:
+            if flow.shape[0]:
+                passed[k % 2, r, :na], passed[k % 2, r, na:] = xa[r], xb[r]
+            if not advance_row(xa[r], xb[r], linear, cubic, pushed, fields, r, amplitude, noise, imperfect[1]) < limit:
                 failed = step
+            if flow.shape[0]:
+                old, before = passed[k % 2, r], passed[(k + 1) % 2, r]
+                heat_of_row(xa[r], xb[r], old, before, linear, cubic, push, pushed, fields, r, imperfect[3], flow[r])
             if changing:
                 work[r] += bias_work(bias[:na], following[:na], xa[r]) + bias_work(bias[na:], following[na:], xb[r])
             if (k + 1) % spacing == 0:
-                record[(k + 1) // spacing - 1, r, :na] = xa[r]
-                record[(k + 1) // spacing - 1, r, na:] = xb[r]
+                record[(k + 1) // spacing - 1, r, :na], record[(k + 1) // spacing - 1, r, na:] = xa[r], xb[r]
         if failed >= 0:
             break
         if changing:
             bias[:] = following
             push[:] = (scale * bias).astype(x.dtype)
             pushed[:] = push
+    if flow.shape[0] and steps:
+        before = passed[(steps - 1) % 2]
+        last_heat(xa, xb, matrices, fields, before, linear, cubic, sines, push, pushed, imperfect[3], flow)
     x[:, :na], x[:, na:] = xa, xb
     return failed

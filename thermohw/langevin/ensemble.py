@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from thermohw.langevin.engine import Dynamics, Engine, Floats, NoiseKey
+from thermohw.langevin.engine import Dynamics, Engine, Floats, Memory, NoiseKey
 from thermohw.langevin.equilibrium import UncoupledEquilibrium, maxwell_velocities
 from thermohw.langevin.observer import Observer, TrajectoryPiece
 from thermohw.parallel import map_blocks
@@ -63,6 +63,9 @@ class Block:
         energy_drop: (chains,) energy at the start − at the end, in the unit of kT, each at the biases of its time;
             with inertia, kinetic energy included.
         work: (chains,) done by the schedule, in the unit of kT.
+        heat: (chains,) given to the baths, in the unit of kT: by the first law where forces have a potential; without
+            one the work of the forces along the path, with inertia the kinetic energy that the baths took.
+        entropy: (chains,) Σ_i Q_i/kT_i along the path, k_B; NaN where a kT is 0, None where it is heat/kT.
         observers: Filled by these chains.
     """
 
@@ -74,6 +77,8 @@ class Block:
     initial_velocities: Floats
     energy_drop: NDArray[np.float64]
     work: NDArray[np.float64]
+    heat: NDArray[np.float64]
+    entropy: NDArray[np.float64] | None
     observers: tuple[Observer, ...]
 
 
@@ -111,7 +116,8 @@ def _run_block(ensemble: Ensemble, observers: tuple[Observer, ...], rows: range)
     initial_velocities = velocities.copy()
     work = np.zeros(len(rows))
     watching = tuple(observer.fresh() for observer in observers)
-    trajectory = _follow(ensemble, states, velocities, work, watching, first_chain)
+    memory = Memory.of(dynamics, NoiseKey(ensemble.seed, first_chain), len(rows))
+    trajectory = _follow(ensemble, (states, velocities, memory), work, watching, first_chain)
     built, end = dynamics.as_built, dynamics.biases_at(ensemble.steps)
     drop = built.energy(initial, dynamics.biases_at(0)) - built.energy(states, end)
     if built.inertial:
@@ -125,24 +131,26 @@ def _run_block(ensemble: Ensemble, observers: tuple[Observer, ...], rows: range)
         initial_velocities,
         drop,
         work,
+        drop + work if built.symmetric else memory.flow[:, 0],
+        None if built.balanced else memory.flow[:, 1],
         watching,
     )
 
 
 def _follow(
     ensemble: Ensemble,
-    states: Floats,
-    velocities: Floats,
+    chains: tuple[Floats, Floats, Memory],
     work: NDArray[np.float64],
     watching: tuple[Observer, ...],
     first_chain: int,
 ) -> Floats | None:
     """Advance a block to its end, showing its recorded states to the observers; returns the trajectory if kept."""
+    states, velocities, memory = chains
     steps, spacing, storing = ensemble.steps, ensemble.record_every, ensemble.keep == "trajectory"
     seed, engine = ensemble.seed, ensemble.engine
     nothing = np.empty((0, *states.shape), states.dtype)
     if not (watching or storing):
-        engine.advance(states, NoiseKey(seed, first_chain, 0), steps, work, nothing, velocities)
+        engine.advance(states, NoiseKey(seed, first_chain, 0), steps, work, nothing, velocities, memory)
         return None
     records = steps // spacing
     kept = np.empty((records + 1, *states.shape), states.dtype) if storing else None
@@ -153,15 +161,13 @@ def _follow(
         count = min(at_once, records - start)
         piece = np.empty((count + 1, *states.shape), states.dtype)
         piece[0] = states
-        engine.advance(
-            states, NoiseKey(seed, first_chain, start * spacing), count * spacing, work, piece[1:], velocities
-        )
+        key = NoiseKey(seed, first_chain, start * spacing)
+        engine.advance(states, key, count * spacing, work, piece[1:], velocities, memory)
         for observer in watching:
             observer.observe(TrajectoryPiece(piece, ensemble.dynamics, first_chain, start * spacing, spacing))
         if kept is not None:
             kept[start + 1 : start + 1 + count] = piece[1:]
     if steps % spacing:
-        engine.advance(
-            states, NoiseKey(seed, first_chain, records * spacing), steps % spacing, work, nothing, velocities
-        )
+        key = NoiseKey(seed, first_chain, records * spacing)
+        engine.advance(states, key, steps % spacing, work, nothing, velocities, memory)
     return kept

@@ -20,8 +20,8 @@ DEPTH = 40.0
 class UncoupledEquilibrium:
     """The density Π_i exp(−(V1_i(x) + b_i x)/kT_i), V1 the on-site energy, tabulated once and inverted for each sample.
 
-    The cumulative density is exact at 2049 points across the support of each unit and linear between them, which
-    adds a share of 1.3e-5 or less to a unit's variance. Units with kT = 0 sit at their energy minimum.
+    Rails cut it off. The cumulative density is exact at 2049 points across the support of each unit and linear between
+    them, which adds a share of 1.3e-5 or less to a unit's variance. Units with kT = 0 sit at their energy minimum.
 
     Attributes:
         edges: (kinds, 2) ends of each kind's support.
@@ -39,7 +39,7 @@ class UncoupledEquilibrium:
     def of(built: AsBuilt, biases: NDArray[np.float64] | None = None) -> "UncoupledEquilibrium":
         """Tabulate the equilibrium of a computer with its couplings off, at biases (units,), default the built ones."""
         bias = built.biases if biases is None else biases
-        parameters = np.stack([built.J2, built.J4, built.cosine, built.wavenumber, bias, built.kT], axis=1)
+        parameters = np.stack([built.J2, built.J4, built.cosine, built.wavenumber, bias, built.kT, built.rail], axis=1)
         kinds, kind = np.unique(parameters, axis=0, return_inverse=True)
         edges = np.array([_support(*row) for row in kinds])
         fine = edges[:, :1] + (edges[:, 1:] - edges[:, :1]) * np.linspace(0, 1, 2 * CELLS + 1)
@@ -71,11 +71,28 @@ def maxwell_velocities(
     return velocities
 
 
-def _support(J2: float, J4: float, cosine: float, wavenumber: float, b: float, kT: float) -> tuple[float, float]:
-    """Get the interval outside which exp(−V/kT) is below e^-40 of its maximum; a point where kT = 0."""
+def _support(
+    J2: float, J4: float, cosine: float, wavenumber: float, b: float, kT: float, rail: float
+) -> tuple[float, float]:
+    """Get the interval within rails outside which exp(−V/kT) is below e^-40 of its maximum; a point where kT = 0."""
+    unit = OnSite(*np.array([[J2], [J4], [cosine], [wavenumber]]))
     if cosine:
-        return _support_on_grid(OnSite(*np.array([[J2], [J4], [cosine], [wavenumber]])), b, kT)
+        reach = float(unit.reach(np.array([DEPTH * kT]), np.array([b]))[0])
+        return _support_on_grid(unit, b, kT, np.linspace(-min(reach, rail), min(reach, rail), 100_001))
+    low, high = _support_of_quartic(J2, J4, b, kT, rail)
+    if -rail <= low and high <= rail:
+        return low, high
+    low, high = -rail, rail  # what is rare without rails may be frequent within them
+    for _ in range(2):  # the second grid lies closely about what the first one found
+        low, high = _support_on_grid(unit, b, kT, np.linspace(low, high, 2001))
+    return low, high
+
+
+def _support_of_quartic(J2: float, J4: float, b: float, kT: float, rail: float) -> tuple[float, float]:
+    """Get the support of one unit without cosine; rails count only where kT = 0."""
     resting = _real_roots([4 * J4, 0.0, 2 * J2, b])
+    if kT == 0:  # beyond a rail that is the lowest state lies another at which V' = 0
+        resting = np.clip(resting, -rail, rail)
     lowest = float(resting[np.argmin(((J4 * resting**2 + J2) * resting + b) * resting)])
     if kT == 0:
         return lowest, lowest
@@ -84,10 +101,8 @@ def _support(J2: float, J4: float, cosine: float, wavenumber: float, b: float, k
     return lowest + float(ends.min()), lowest + float(ends.max())
 
 
-def _support_on_grid(unit: OnSite, b: float, kT: float) -> tuple[float, float]:
-    """Get the support of one unit whose energy is no polynomial."""
-    reach = float(unit.reach(np.array([DEPTH * kT]), np.array([b]))[0])
-    x = np.linspace(-reach, reach, 100_001)
+def _support_on_grid(unit: OnSite, b: float, kT: float, x: NDArray[np.float64]) -> tuple[float, float]:
+    """Get the support of one unit among ascending states x (points,), and a point beyond."""
     energy = unit.energy(x[:, None])[:, 0] + b * x
     if kT == 0:
         lowest = float(x[np.argmin(energy)])

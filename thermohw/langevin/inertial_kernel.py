@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from thermohw.langevin.imperfect_kernel import bath_heat, drift_within
 from thermohw.langevin.jit import compiled, inlined
+from thermohw.langevin.noise import DYNAMICS
 from thermohw.langevin.schedule_kernel import biases_at
 from thermohw.langevin.sine_kernel import sine_of_lanes
-from thermohw.langevin.sparse_kernel import fields, step_noise
+from thermohw.langevin.sparse_kernel import fields, imperfect_noise, lanes_of_memory, step_noise, store_memory
 
 
 @inlined
@@ -70,40 +72,48 @@ def drift(x, u, loss, amplitude, noise, total):
 @compiled
 def advance_inertial(
     x: Any, u: Any, na: int, matrices: Any, rows: Any, linear: Any, cubic: Any, sines: Any, scale: Any, loss: Any,
-    amplitude: Any, knot_steps: Any, knot_biases: Any, limit: Any, key: Any, first: Any, steps: int, work: Any,
-    record: Any,
+    amplitude: Any, knot_steps: Any, knot_biases: Any, limit: Any, imperfect: Any, memory: Any, key: Any,
+    first: Any, steps: int, work: Any, record: Any,
 ) -> int:  # fmt: skip
     """Advance x and u (chains, units) by `steps`; returns the first step after which Σ x² exceeds limit, or −1.
 
     matrices: s K of the layers (aa, ab, ba, bb), e.g. `ab` (units a, units b) acts on a; rows: sparse s K instead.
     linear, cubic, scale, loss, amplitude: (units,) 2 J2 s, 4 J4 s, s, 1 − e^{−Δt/μm} and h √((1 − e^{−2Δt/μm}) kT/m).
-    sines, key, first: see `advance_dense`. Step k uses the noise of number k + 1: number 0 made the velocities.
+    sines, imperfect, memory, key, first: see `advance_dense`. Step k uses noise number k + 1: 0 made the velocities.
     """
     lanes, units = x.shape
     xt, ut = np.ascontiguousarray(x.T), np.ascontiguousarray(u.T)
     force = np.empty((units, lanes), x.dtype)
     more = np.empty((units if matrices[0].size or matrices[1].size or matrices[3].size else 0, lanes), x.dtype)
     total, noise = np.empty(lanes, x.dtype), np.empty((4 * ((units + 3) // 4), lanes), x.dtype)
-    bias, held, following = np.empty(units), np.empty(units), np.empty(units)
+    bias, following = np.empty(units), np.empty(units)
     biases_at(first[1], knot_steps, knot_biases, bias)
-    held[:] = bias
+    held = bias.copy()
     spacing = steps // record.shape[0] if record.shape[0] else steps + 1
-    wavenumber, strength = sines
-    half, one = x.dtype.type(0.5), x.dtype.type(1)
+    (wavenumber, strength), (inverse, beta), remembered = sines, imperfect[3], lanes_of_memory(memory)
+    rail, flow, old = imperfect[1], remembered[3], np.empty((min(1, inverse.size), lanes), x.dtype)
     for k in range(steps + 1):  # the last round is the second half kick of the last step
-        ends = k == 0 or k == steps
+        share = x.dtype.type(0.5 if k == 0 or k == steps else 1.0)
         coupling_forces(xt, na, matrices, rows, force, more)
         if k < steps:
-            step_noise(noise, first[1] + k + 1, first[0], key[0], key[1])
+            step_noise(noise, first[1] + k + 1, first[0], DYNAMICS, key[0], key[1])
+            imperfect_noise(noise, first[1] + k, first[0], key, imperfect, remembered)
         total[:] = 0
         for unit in range(units):
             if wavenumber.size:
                 sine_of_lanes(xt[unit], wavenumber[unit], strength[unit], force[unit])
             present = held[unit] if k == steps else bias[unit]
             push = x.dtype.type(scale[unit] * 0.5 * (held[unit] + present))
-            kick(xt[unit], ut[unit], linear[unit], cubic[unit], push, force[unit], half if ends else one)
-            if k < steps:
+            kick(xt[unit], ut[unit], linear[unit], cubic[unit], push, force[unit], share)
+            if k == steps:
+                continue
+            old[:] = ut[unit]
+            if rail.size:
+                drift_within(xt[unit], ut[unit], loss[unit], amplitude[unit], noise[unit], rail[unit], total)
+            else:
                 drift(xt[unit], ut[unit], loss[unit], amplitude[unit], noise[unit], total)
+            if inverse.size:
+                bath_heat(old[0], ut[unit], inverse[unit], beta[unit], flow)
         if k == steps:
             break
         held[:] = bias
@@ -119,5 +129,6 @@ def advance_inertial(
             bias[:] = following
         if (k + 1) % spacing == 0:
             record[(k + 1) // spacing - 1] = xt.T
+    store_memory(remembered, memory)
     x[:], u[:] = xt.T, ut.T
     return -1

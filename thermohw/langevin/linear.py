@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from thermohw.errors import ProgramError
-from thermohw.langevin.engine import Dynamics, Floats, NoiseKey
+from thermohw.langevin.as_built import AsBuilt
+from thermohw.langevin.engine import Dynamics, Floats, Memory, NoiseKey
 from thermohw.langevin.noise import normals
 
 
@@ -18,11 +19,12 @@ class LinearEngine:
 
     Σ is the stationary covariance, A Σ + Σ Aᵀ = 2 μ kT (Lyapunov's equation), so K need not be symmetric nor kT
     uniform. L is symmetric, so that paths tend to those of the reference engine as Δt → 0. Any Δt is exact for
-    constant biases; a schedule is a staircase of step Δt, as in every engine.
+    constant biases; a schedule is a staircase of step Δt, as in every engine. What the path does between steps is not
+    known: without detailed balance the heat along it is NaN.
     Cost: O(units³) once, O(units²) a chain and step.
 
     Raises:
-        ProgramError: A unit has J4 ≠ 0, a cosine or inertia, or the linear drift is not stable.
+        ProgramError: A unit has J4 ≠ 0, a cosine, inertia, a rail or coloured noise, or the drift is not stable.
     """
 
     dynamics: Dynamics
@@ -32,14 +34,7 @@ class LinearEngine:
 
     def __post_init__(self) -> None:
         built = self.dynamics.as_built
-        if not built.linear or built.inertial:
-            unit = int(np.argmax((built.J4 != 0) | (built.cosine != 0) | (built.mass != 0)))
-            raise ProgramError(f"the exact linear engine needs J4 = 0, no cosine and no inertia; unit {unit} has not")
-        drift: NDArray[np.float64] = built.mobility[:, None] * (built.couplings.toarray() + np.diag(2 * built.J2))
-        slowest = float(linalg.eigvals(drift).real.min())
-        if slowest <= 0:
-            raise ProgramError(f"the linear drift is not stable: it has the relaxation rate {slowest:.3g}, must be > 0")
-        stationary = np.asarray(linalg.solve_continuous_lyapunov(drift, np.diag(2 * built.mobility * built.kT)))
+        drift, stationary = linear_steady_state(built)
         propagator = np.asarray(linalg.expm(-drift * self.dynamics.dt))
         covariance = stationary - propagator @ stationary @ propagator.T
         # the symmetric root: it exists where kT = 0 leaves directions without noise, and tends to the noise of Eq. 3
@@ -57,6 +52,7 @@ class LinearEngine:
         work: NDArray[np.float64],
         record: Floats,
         velocities: Floats | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """Advance states in place; see `Engine.advance`. A stable linear computer cannot diverge."""
         dynamics, built = self.dynamics, self.dynamics.as_built
@@ -77,3 +73,27 @@ class LinearEngine:
             if taken % spacing == 0:
                 record[taken // spacing - 1] = x
         states[:] = x
+        if memory is not None:
+            memory.flow[:] = np.nan
+
+
+def linear_steady_state(built: AsBuilt) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Get the drift matrix A = μ (2 J2 + K) and the steady-state covariance, A Σ + Σ Aᵀ = 2 μ kT, (units, units) each.
+
+    Raises:
+        ProgramError: A unit has J4 ≠ 0, a cosine, inertia, a rail or coloured noise, or the drift is not stable.
+    """
+    if not built.linear or built.inertial:
+        unit = int(np.argmax((built.J4 != 0) | (built.cosine != 0) | (built.mass != 0)))
+        raise ProgramError(f"the exact linear engine needs J4 = 0, no cosine and no inertia; unit {unit} has not")
+    if not built.ideal_noise:
+        raise ProgramError(
+            "the exact linear law needs white noise and no rails; this computer has other noise or rails"
+        )
+    drift: NDArray[np.float64] = built.mobility[:, None] * (built.couplings.toarray() + np.diag(2 * built.J2))
+    slowest = float(linalg.eigvals(drift).real.min())
+    if slowest <= 0:
+        raise ProgramError(f"the linear drift is not stable: it has the relaxation rate {slowest:.3g}, must be > 0")
+    return drift, np.asarray(
+        linalg.solve_continuous_lyapunov(drift, np.diag(2 * built.mobility * built.kT)), np.float64
+    )

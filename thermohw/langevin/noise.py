@@ -11,8 +11,10 @@ the same functions fast.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-DYNAMICS, INITIAL = 0, 1
-"""Streams: independent noise for the steps of a run and for its initial states."""
+DYNAMICS, INITIAL, FLICKER = 0, 1, 2
+"""Streams: independent noise for a run's steps, for its initial states, and for flicker noise (the first of many)."""
+FLICKER_STREAMS = 14
+"""Streams 2 … 15 drive one process of flicker noise each."""
 
 MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 """Philox4x32's multipliers."""

@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import overload
 
 from thermohw.langevin.jit import compiled, inlined
-from thermohw.langevin.noise import KEY_STEPS, MULTIPLIERS
+from thermohw.langevin.noise import DYNAMICS, KEY_STEPS, MULTIPLIERS
 
 _U, _W, _F, _I = np.uint32, np.uint64, np.float32, np.int32
 _M0, _M1 = MULTIPLIERS
@@ -81,9 +81,9 @@ def _box_muller_double(radius_words, angle_words, work, n0, n1):
 
 
 @inlined
-def row_of_normals(words, parts, work, step, chain, k0, k1, out):
+def row_of_normals(words, parts, work, step, chain, stream, k0, k1, out):
     """Fill out (4 · groups,) with the noise of one chain and step."""
-    fill_words(words[0], words[1], words[2], words[3], 0, 1, chain, 0, step, 0, k0, k1)
+    fill_words(words[0], words[1], words[2], words[3], 0, 1, chain, 0, step, stream, k0, k1)
     box_muller(words[0], words[1], work, parts[0], parts[1])
     box_muller(words[2], words[3], work, parts[2], parts[3])
     for g in range(work.size):
@@ -94,12 +94,12 @@ def row_of_normals(words, parts, work, step, chain, k0, k1, out):
 
 
 @compiled
-def fill_noise(out: Any, step: int, first_chain: int, key: Any) -> None:
+def fill_noise(out: Any, step: int, first_chain: int, key: Any, stream: int = DYNAMICS) -> None:
     """Fill out (chains, units) with the noise of one step."""
     chains, units = out.shape
     groups = (units + 3) // 4
     words, parts, work = np.empty((4, groups), np.uint32), np.empty((4, groups), out.dtype), np.empty(groups, out.dtype)
     row = np.empty(4 * groups, out.dtype)
     for r in range(chains):
-        row_of_normals(words, parts, work, step, first_chain + r, key[0], key[1], row)
+        row_of_normals(words, parts, work, step, first_chain + r, stream, key[0], key[1], row)
         out[r] = row[:units]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from thermohw.langevin.as_built import AsBuilt
 from thermohw.langevin.dense_kernel import advance_dense
-from thermohw.langevin.engine import Dynamics, Floats, NoiseKey
+from thermohw.langevin.engine import Dynamics, Floats, Memory, NoiseKey
+from thermohw.langevin.imperfect import imperfect_terms
 from thermohw.langevin.noise_kernel import fill_noise
 from thermohw.langevin.sparse_kernel import advance_sparse
 from thermohw.langevin.stability import amplitude_limit, divergence
@@ -23,7 +24,7 @@ SMALL_UNITS = 48
 
 @dataclass(frozen=True, eq=False)
 class OverdampedEngine:
-    """Euler–Maruyama (Eq. 3) or Leimkuhler–Matthews at float32 or float64, for any couplings.
+    """Euler–Maruyama (Eq. 3) or Leimkuhler–Matthews at float32 or float64, for any couplings and imperfect dynamics.
 
     Follows the reference engine path by path, to rounding.
     """
@@ -41,9 +42,10 @@ class OverdampedEngine:
         couplings = sparse_rows(built, scale, dynamics.dtype) if sparse else layers(built, scale, dynamics.dtype)
         sines = sine_terms(built, scale, dynamics.dtype)
         limit = dynamics.dtype(amplitude_limit(dynamics))
-        knots = dynamics.knots()
+        knots, imperfect = dynamics.knots(), imperfect_terms(dynamics, scale)
+        parameters = (couplings, linear, cubic, sines, scale_cast, amplitude, *knots, limit, imperfect)
         object.__setattr__(self, "_sparse", sparse)
-        object.__setattr__(self, "_parameters", (couplings, linear, cubic, sines, scale_cast, amplitude, *knots, limit))
+        object.__setattr__(self, "_parameters", parameters)
 
     def advance(
         self,
@@ -53,16 +55,18 @@ class OverdampedEngine:
         work: NDArray[np.float64],
         record: Floats,
         velocities: Floats | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """Advance states in place; see `Engine.advance`."""
-        smooth = self.dynamics.integrator == "leimkuhler-matthews"
+        memory = Memory.of(self.dynamics, key, len(states)) if memory is None else memory
+        smooth = self.dynamics.smooth
         previous = np.empty((len(states) if smooth else 0, states.shape[1]), states.dtype)
         if smooth:
             fill_noise(previous, key.first_step, key.first_chain, key.halves)
         first = (key.first_chain, key.first_step)
         # chosen here and not stored: a compiled function that is pickled is compiled again by every process
         kernel: Callable[..., int] = advance_sparse if self._sparse else advance_dense
-        failed = kernel(states, *self._parameters, previous, key.halves, first, steps, work, record)
+        failed = kernel(states, *self._parameters, previous, memory.arrays(), key.halves, first, steps, work, record)
         if failed >= 0:
             raise divergence(states, self.dynamics, failed, key.first_chain)
 

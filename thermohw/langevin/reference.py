@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from thermohw.langevin.engine import Dynamics, Floats, NoiseKey
-from thermohw.langevin.noise import normals
+from thermohw.langevin.engine import Dynamics, Floats, Memory, NoiseKey
+from thermohw.langevin.imperfect import inverse_temperatures
+from thermohw.langevin.noise import DYNAMICS, normals
 from thermohw.langevin.splitting import Splitting
 from thermohw.langevin.stability import check_finite
 
@@ -19,6 +20,8 @@ class ReferenceEngine:
     """x_{k+1} = x_k − μ ∇V(x_k) Δt + √(2 μ kT Δt) η_k        (paper, Eq. 3).
 
     Leimkuhler–Matthews replaces η_k by (η_k + η_{k+1})/2. With inertia, BAOAB: see `Splitting`.
+    Coloured noise replaces η_k by y_k = y_{k-1} + (1 − e^{−Δt/τ_n}) (η_k − y_{k-1}), flicker noise adds to it, and
+    rails reflect: see docs/theory.md, Imperfect dynamics.
     """
 
     dynamics: Dynamics
@@ -31,23 +34,24 @@ class ReferenceEngine:
         work: NDArray[np.float64],
         record: Floats,
         velocities: Floats | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """Advance states in place; see `Engine.advance`."""
-        dynamics, built, dt = self.dynamics, self.dynamics.as_built, self.dynamics.dt
-        chains = key.first_chain + np.arange(len(states))
+        dynamics, built = self.dynamics, self.dynamics.as_built
+        memory = Memory.of(dynamics, key, len(states)) if memory is None else memory
+        noise = _Noise(dynamics, key, len(states), memory)
         spacing = steps // record.shape[0] if record.shape[0] else steps + 1
         x = states.astype(np.float64)
         bias = dynamics.biases_at(key.first_step)
         v = np.zeros(x.shape) if velocities is None else velocities.astype(np.float64)
         for step in range(key.first_step, key.first_step + steps):
             if built.inertial:
-                x, v = _baoab(dynamics, x, v, bias, normals(key.seed, chains, step + 1, built.units))
+                x, v, heat = _baoab(dynamics, x, v, bias, noise.of(step))
             else:
-                noise = normals(key.seed, chains, step, built.units)
-                if dynamics.integrator == "leimkuhler-matthews":
-                    noise = 0.5 * (noise + normals(key.seed, chains, step + 1, built.units))
-                x = x + built.mobility * dt * built.force(x, bias) + np.sqrt(2 * built.mobility * built.kT * dt) * noise
+                x, heat = _euler(dynamics, x, bias, noise.of(step))
             check_finite(x, dynamics, step, key.first_chain)
+            if len(memory.flow):
+                memory.flow[:] += np.stack([heat.sum(axis=1), heat @ inverse_temperatures(built)], axis=1)
             following = dynamics.biases_at(step + 1)
             work += x @ (following - bias)
             bias = following
@@ -55,15 +59,71 @@ class ReferenceEngine:
             if taken % spacing == 0:
                 record[taken // spacing - 1] = x
         states[:] = x
+        noise.store(memory)
         if velocities is not None:
             velocities[:] = v
 
 
-def _baoab(dynamics: Dynamics, x: Array, v: Array, bias: Array, noise: Array) -> tuple[Array, Array]:
+class _Noise:
+    """The number that stands for η in a step of each unit: white, coloured or with flicker noise beside it."""
+
+    def __init__(self, dynamics: Dynamics, key: NoiseKey, chains: int, memory: Memory) -> None:
+        self._dynamics, self._seed = dynamics, key.seed
+        self._chains = key.first_chain + np.arange(chains)
+        self._coloured, self._flicker = memory.noise.astype(np.float64), memory.flicker.astype(np.float64)
+
+    def of(self, step: int) -> Array:
+        """Get the numbers (chains, units) of a step; each step must be asked for once, in order."""
+        dynamics, built = self._dynamics, self._dynamics.as_built
+        noise = self._normals(step + built.inertial)  # with inertia, number 0 made the velocities
+        if dynamics.smooth:
+            noise = 0.5 * (noise + self._normals(step + 1))
+        if built.coloured:
+            self._coloured += dynamics.fresh_share() * (noise - self._coloured)
+            noise = self._coloured
+        if built.flicker is None:
+            return noise
+        renewal = built.flicker.renewal(dynamics.dt)
+        for process, hold in enumerate(renewal.holds.tolist()):
+            if step % hold == 0:
+                kick = renewal.kick[process] * self._normals(step // hold + 1, renewal.stream(process))
+                self._flicker[process] = renewal.decay[process] * self._flicker[process] + kick
+        return noise + self._flicker.sum(axis=0)
+
+    def store(self, memory: Memory) -> None:
+        """Leave behind what the step to come needs."""
+        memory.noise[:], memory.flicker[:] = self._coloured, self._flicker
+        memory.drive[:] = self._flicker.sum(axis=0)
+
+    def _normals(self, number: int, stream: int = DYNAMICS) -> Array:
+        return normals(self._seed, self._chains, number, self._dynamics.as_built.units, stream)
+
+
+def reflected(x: Array, v: Array, rail: Array) -> tuple[Array, Array]:
+    """Reflect states (…, units) at rails (units,): x → ±2 rail − x, v → −v, at most as far as the other rail."""
+    beyond = np.abs(x) > rail
+    wall = np.where(np.isfinite(rail), rail, 0.0)
+    back = np.copysign(np.maximum(2 * wall - np.abs(x), -wall), x)
+    return np.where(beyond, back, x), np.where(beyond, -v, v)
+
+
+def _euler(dynamics: Dynamics, x: Array, bias: Array, noise: Array) -> tuple[Array, Array]:
+    """Take a step; returns the states and the work of each unit's force, which is its heat."""
+    built, dt = dynamics.as_built, dynamics.dt
+    force = built.force(x, bias)
+    after = x + built.mobility * dt * force + np.sqrt(2 * built.mobility * built.kT * dt) * noise
+    after, _ = reflected(after, after, built.rail)
+    return after, 0.5 * (force + built.force(after, bias)) * (after - x)
+
+
+def _baoab(dynamics: Dynamics, x: Array, v: Array, bias: Array, noise: Array) -> tuple[Array, Array, Array]:
+    """Take a step; returns states, velocities and the kinetic energy that each unit gives to its bath."""
     built, split = dynamics.as_built, Splitting.of(dynamics.as_built, dynamics.dt)
     half_kick = 0.5 * split.length / built.mass
     v = v + half_kick * built.force(x, bias)
-    x = x + 0.5 * split.length * v
+    x, v = reflected(x + 0.5 * split.length * v, v, built.rail)
+    kinetic = 0.5 * built.mass * v**2
     v = v - split.loss * v + split.amplitude / split.length * noise
-    x = x + 0.5 * split.length * v
-    return x, v + half_kick * built.force(x, bias)
+    heat = kinetic - 0.5 * built.mass * v**2
+    x, v = reflected(x + 0.5 * split.length * v, v, built.rail)
+    return x, v + half_kick * built.force(x, bias), heat

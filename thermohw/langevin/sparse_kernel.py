@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from thermohw.langevin.imperfect_kernel import (
+    add_drive,
+    filter_lanes,
+    heat_of_lanes,
+    reflect_lanes,
+    renewed,
+    sum_of_processes,
+)
 from thermohw.langevin.jit import compiled, inlined
+from thermohw.langevin.noise import DYNAMICS, FLICKER
 from thermohw.langevin.noise_kernel import box_muller, fill_words, row_of_normals
 from thermohw.langevin.schedule_kernel import biases_at
 from thermohw.langevin.sine_kernel import sine_of_lanes
@@ -19,27 +28,27 @@ FEW_LANES = 8
 
 
 @inlined
-def lanes_of_normals(words, parts, work, group, step, chain, k0, k1):
+def lanes_of_normals(words, parts, work, group, step, chain, stream, k0, k1):
     """Fill parts (4, lanes) with the noise of units 4·group … 4·group + 3 of neighbouring chains at one step."""
-    fill_words(words[0], words[1], words[2], words[3], group, 0, chain, 1, step, 0, k0, k1)
+    fill_words(words[0], words[1], words[2], words[3], group, 0, chain, 1, step, stream, k0, k1)
     box_muller(words[0], words[1], work, parts[0], parts[1])
     box_muller(words[2], words[3], work, parts[2], parts[3])
 
 
 @inlined
-def step_noise(noise, step, chain, k0, k1):
+def step_noise(noise, step, chain, stream, k0, k1):
     """Fill noise (4 · groups, lanes) of one step."""
     rows, lanes = noise.shape
     if lanes < FEW_LANES:
         words, parts = np.empty((4, rows // 4), np.uint32), np.empty((4, rows // 4), noise.dtype)
         work, row = np.empty(rows // 4, noise.dtype), np.empty(rows, noise.dtype)
         for lane in range(lanes):
-            row_of_normals(words, parts, work, step, chain + lane, k0, k1, row)
+            row_of_normals(words, parts, work, step, chain + lane, stream, k0, k1, row)
             noise[:, lane] = row
     else:
         words, work = np.empty((4, lanes), np.uint32), np.empty(lanes, noise.dtype)
         for group in range(rows // 4):
-            lanes_of_normals(words, noise[4 * group : 4 * group + 4], work, group, step, chain, k0, k1)
+            lanes_of_normals(words, noise[4 * group : 4 * group + 4], work, group, step, chain, stream, k0, k1)
 
 
 @inlined
@@ -64,47 +73,114 @@ def fields(x, starts, columns, values, out):
                 out[unit, lane] += value * x[other, lane]
 
 
+@inlined
+def lanes_of_memory(memory):
+    """Get a copy of the arrays of a memory with the chains last."""
+    coloured, flicker, drive, flow = memory
+    states = np.empty((flicker.shape[0], flicker.shape[2], flicker.shape[1]), flicker.dtype)
+    for process in range(flicker.shape[0]):
+        states[process] = flicker[process].T
+    lanes = np.ascontiguousarray
+    return lanes(coloured.T), states, lanes(drive.T), lanes(flow.T)
+
+
+@inlined
+def store_memory(lanes, memory):
+    """Write such a copy back."""
+    for process in range(memory[1].shape[0]):
+        memory[1][process] = lanes[1][process].T
+    memory[0][:], memory[2][:], memory[3][:] = lanes[0].T, lanes[2].T, lanes[3].T
+
+
+@inlined
+def imperfect_noise(noise, step, first_chain, key, imperfect, memory):
+    """Make white noise numbers (units, lanes) coloured, and add flicker noise; memory has the chains last."""
+    fresh, (holds, decay, kick) = imperfect[0], imperfect[2]
+    coloured, flicker, drive = memory[0], memory[1], memory[2]
+    for unit in range(fresh.size):
+        filter_lanes(noise[unit], fresh[unit], coloured[unit])
+    if holds.size and step % holds[0] == 0:
+        kicks = np.empty_like(noise)
+        for process in range(holds.size):
+            if step % holds[process] == 0:
+                step_noise(kicks, step // holds[process] + 1, first_chain, FLICKER + process, key[0], key[1])
+                for unit in range(drive.shape[0]):
+                    renewed(flicker[process, unit], decay[process], kick[process], kicks[unit])
+        for unit in range(drive.shape[0]):
+            sum_of_processes(flicker, unit, drive[unit])
+    if drive.shape[1]:
+        for unit in range(drive.shape[0]):
+            add_drive(noise[unit], drive[unit])
+
+
+@inlined
+def average_lanes(noise, before):
+    """Replace noise by (before + noise)/2 and keep it as before; see `average_noise`."""
+    half = noise.dtype.type(0.5)
+    for u in range(before.shape[0]):
+        for lane in range(before.shape[1]):
+            fresh = noise[u, lane]
+            noise[u, lane] = half * (fresh + before[u, lane])
+            before[u, lane] = fresh
+
+
+@inlined
+def last_heat_of_lanes(x, before, matrix, linear, cubic, sines, force, weights, flow):
+    """Add what the forces at the end of the last step contribute to the heat."""
+    fields(x, matrix[0], matrix[1], matrix[2], force)
+    wavenumber, strength = sines
+    none = x.dtype.type(0)
+    for u in range(x.shape[0]):
+        if wavenumber.size:
+            sine_of_lanes(x[u], wavenumber[u], strength[u], force[u])
+        heat_of_lanes(
+            x[u], x[u], before[u], linear[u], cubic[u], none, force[u], weights[0][u], weights[1][u], flow
+        )  # fmt: skip
+
+
 @compiled
 def advance_sparse(
     x: Any, matrix: Any, linear: Any, cubic: Any, sines: Any, scale: Any, amplitude: Any, knot_steps: Any,
-    knot_biases: Any, limit: Any, previous: Any, key: Any, first: Any, steps: int, work: Any, record: Any,
+    knot_biases: Any, limit: Any, imperfect: Any, previous: Any, memory: Any, key: Any, first: Any, steps: int,
+    work: Any, record: Any,
 ) -> int:  # fmt: skip
     """Advance x (chains, units) by `steps`; see `advance_dense`. matrix: (starts, columns, values) of K · μΔt."""
-    starts, columns, values = matrix
-    lanes, units = x.shape
-    xt = np.ascontiguousarray(x.T)
-    force = np.empty((units, lanes), x.dtype)
-    total = np.empty(lanes, x.dtype)
+    (lanes, units), (wavenumber, strength), rail, weights = x.shape, sines, imperfect[1], imperfect[3]
+    xt, before, remembered = np.ascontiguousarray(x.T), np.ascontiguousarray(previous.T), lanes_of_memory(memory)
+    flow = remembered[3]
+    passed = np.empty((2, units, flow.shape[1]), x.dtype)
+    passed[1] = xt[:, : flow.shape[1]]
+    force, total = np.empty((units, lanes), x.dtype), np.empty(lanes, x.dtype)
     noise = np.empty((4 * ((units + 3) // 4), lanes), x.dtype)
-    before = np.ascontiguousarray(previous.T)
     smooth = previous.shape[0] > 0
-    wavenumber, strength = sines
     bias, following = np.empty(units), np.empty(units)
     biases_at(first[1], knot_steps, knot_biases, bias)
-    changing = knot_steps.size > 1
     spacing = steps // record.shape[0] if record.shape[0] else steps + 1
-    half = x.dtype.type(0.5)
     for k in range(steps):
-        step = first[1] + k
-        fields(xt, starts, columns, values, force)
+        step, old, older = first[1] + k, passed[k % 2], passed[(k + 1) % 2]
+        fields(xt, matrix[0], matrix[1], matrix[2], force)
         total[:] = 0
-        step_noise(noise, step + smooth, first[0], key[0], key[1])
+        step_noise(noise, step + smooth, first[0], DYNAMICS, key[0], key[1])
         if smooth:
-            for u in range(units):
-                for lane in range(lanes):
-                    fresh = noise[u, lane]
-                    noise[u, lane] = half * (fresh + before[u, lane])
-                    before[u, lane] = fresh
+            average_lanes(noise, before)
+        imperfect_noise(noise, step, first[0], key, imperfect, remembered)
+        old[:] = xt[:, : flow.shape[1]]
         for u in range(units):
             push = x.dtype.type(scale[u] * bias[u])
             if wavenumber.size:
                 sine_of_lanes(xt[u], wavenumber[u], strength[u], force[u])
             update_lanes(xt[u], linear[u], cubic[u], push, force[u], amplitude[u], noise[u], total)
+            if rail.size:
+                reflect_lanes(xt[u], rail[u])
+            if weights[0].size:
+                heat_of_lanes(
+                    xt[u], old[u], older[u], linear[u], cubic[u], push, force[u], weights[0][u], weights[1][u], flow
+                )  # fmt: skip
         for lane in range(lanes):
             if not total[lane] < limit:
                 x[:] = xt.T
                 return step
-        if changing:
+        if knot_steps.size > 1:
             biases_at(step + 1, knot_steps, knot_biases, following)
             for u in range(units):
                 for lane in range(lanes):
@@ -112,5 +188,8 @@ def advance_sparse(
             bias[:] = following
         if (k + 1) % spacing == 0:
             record[(k + 1) // spacing - 1] = xt.T
+    if weights[0].size and steps:
+        last_heat_of_lanes(xt, passed[(steps - 1) % 2], matrix, linear, cubic, sines, force, weights, flow)
+    store_memory(remembered, memory)
     x[:] = xt.T
     return -1

@@ -41,6 +41,8 @@ def largest_stable_step(built: AsBuilt, biases: NDArray[np.float64] | None = Non
     """
     onsite = relaxation_rates(built, built.biases if biases is None else biases)
     rate = float(np.max(onsite) + np.max(built.mobility) * _spectral_radius(built))
+    if rate <= 0:  # nothing pulls: kT = 0 in flat energies
+        return np.inf
     return max(2 / rate, 2 * float(np.sqrt(np.min(built.mobility * built.mass) / rate)))
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermohw.errors import ProgramError
-from thermohw.langevin.engine import Dynamics, Floats, NoiseKey
+from thermohw.langevin.engine import Dynamics, Floats, Memory, NoiseKey
+from thermohw.langevin.imperfect import imperfect_terms
 from thermohw.langevin.inertial_kernel import advance_inertial
 from thermohw.langevin.overdamped import is_sparse, layers, sine_terms, sparse_rows
 from thermohw.langevin.splitting import Splitting
@@ -45,7 +46,9 @@ class UnderdampedEngine:
         )
         limit = dtype(amplitude_limit(dynamics))
         sines = sine_terms(built, scale, dtype)
-        parameters = (split, matrices, rows, linear, cubic, sines, kick, loss, amplitude, *dynamics.knots(), limit)
+        knots, imperfect = dynamics.knots(), imperfect_terms(dynamics, scale)
+        bath = (kick, loss, amplitude)
+        parameters = (split, matrices, rows, linear, cubic, sines, *bath, *knots, limit, imperfect)
         object.__setattr__(self, "_length", splitting.length)
         object.__setattr__(self, "_parameters", parameters)
 
@@ -57,6 +60,7 @@ class UnderdampedEngine:
         work: NDArray[np.float64],
         record: Floats,
         velocities: Floats | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """Advance states and velocities in place; see `Engine.advance`.
 
@@ -65,10 +69,13 @@ class UnderdampedEngine:
         """
         if velocities is None:
             raise ProgramError("units with inertia need velocities beside their states")
+        memory = Memory.of(self.dynamics, key, len(states)) if memory is None else memory
         first = (key.first_chain, key.first_step)
         displacements = (velocities * self._length).astype(states.dtype)
         kernel: Callable[..., int] = advance_inertial
-        failed = kernel(states, displacements, *self._parameters, key.halves, first, steps, work, record)
+        failed = kernel(
+            states, displacements, *self._parameters, memory.arrays(), key.halves, first, steps, work, record
+        )
         velocities[:] = displacements / self._length
         if failed >= 0:
             raise divergence(states, self.dynamics, failed, key.first_chain)
