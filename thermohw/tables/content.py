@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from thermohw.errors import ProgramError, TableError
 from thermohw.program import Program
 from thermohw.storage import digest_arrays
-from thermohw.tables.quantize import MAX_BITS, levels_of
+from thermohw.tables.grids import MAX_BITS, levels_of
 from thermohw.topology import Topology
 
 SCHEMA = "thermohw-table/1"

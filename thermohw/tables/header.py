@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from thermohw.errors import FileFormatError, ProgramError, TableError
 from thermohw.tables.content import SCHEMA, TableContent
-from thermohw.tables.quantize import MAX_BITS, MIN_BITS
+from thermohw.tables.grids import MAX_BITS, MIN_BITS
 from thermohw.topology import Topology
 
 MAX_FILE_BYTES = 2**30

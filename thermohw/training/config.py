@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from thermohw.errors import TrainingError
+from thermohw.training.coupling_errors import CouplingErrors
 
 MAX_STEPS = 1_000_000
 """Largest number of steps of a noising trajectory."""
@@ -53,6 +54,13 @@ class TrainingConfig(BaseModel):
     ridge: float = Field(0.0, ge=0, description="penalty ridge/4 · Σ J² on the log-likelihood per unit time")
     hidden_biases: bool = Field(False, description="learn biases of hidden units")
     upright: float = Field(0.025, ge=0, description="share of the mean noising field held on hidden units")
+    errors: CouplingErrors = Field(
+        default_factory=CouplingErrors, description="what the device is expected to make of the couplings"
+    )
+    unit_law: Literal["stated", "measured"] = Field(
+        "stated",
+        description="on-site law of sampled statistics: the one asked for, or measured on the device's noising",
+    )
     seed: int = Field(1, ge=0, lt=2**63, description="of all noise in training")
 
     @field_validator("dt")

@@ -13,12 +13,15 @@ from thermohw.training.checkpoint import Checkpoint
 from thermohw.training.config import TrainingConfig
 from thermohw.training.likelihood import Solution
 from thermohw.training.noising import NoisingProtocol
+from thermohw.training.unit_law import UnitLaw
 
 Floats = NDArray[np.float64]
 TRAJECTORIES_AT_ONCE = 24
 """Noising trajectories held in memory at a time, …"""
 BYTES_AT_ONCE = 2**29
 """… if they do not exceed this."""
+_Onsite = tuple[float, float, float] | tuple[Floats, Floats, Floats]
+"""J2, J4 and the own bias of units, k_BT."""
 DIVERGED = 1e6
 """Parameters beyond this, k_BT, are those of a descent that diverged."""
 
@@ -29,6 +32,7 @@ def descend_trajectories(
     config: TrainingConfig,
     device: ThermodynamicDevice,
     checkpoint: Checkpoint,
+    law: UnitLaw | None = None,
     progress: Progress | None = None,
 ) -> Solution:
     """Run noising trajectories one image after another and update the parameters after each.
@@ -44,6 +48,7 @@ def descend_trajectories(
         config: Learning rate, number of trajectories, ridge, seed.
         device: Where noising runs.
         checkpoint: Where to resume from and save to.
+        law: On-site law measured on the device; None for the one asked for.
         progress: Called with (trajectories done, all).
 
     Returns:
@@ -60,11 +65,14 @@ def descend_trajectories(
     gains = state.get("gains", np.zeros(config.trajectories))
     done = int(state.get("done", np.zeros(())))
     at_once = _trajectories_at_once(protocol)
+    onsite: _Onsite = (protocol.J2, protocol.J4, 0.0)
+    if law is not None:
+        onsite = (law.J2 / device.spec.kT, law.J4 / device.spec.kT, law.offset / device.spec.kT)
     while done < config.trajectories:
         last = min(done + at_once, config.trajectories)
         paths = _noising_paths(protocol, device, config.seed, done, last)
         for number in range(done, last):
-            gradient, gains[number] = _trajectory_gradient(protocol, biased, z, paths(number))
+            gradient, gains[number] = _trajectory_gradient(protocol, biased, z, paths(number), onsite)
             z = z - config.learning_rate * (gradient + decay * z)
             if not np.abs(z).max(initial=0.0) < DIVERGED:
                 raise TrainingError(
@@ -105,9 +113,10 @@ def _noising_paths(
 
 
 def _trajectory_gradient(
-    protocol: NoisingProtocol, biased: NDArray[np.int64], z: Floats, path: NDArray[np.float32]
+    protocol: NoisingProtocol, biased: NDArray[np.int64], z: Floats, path: NDArray[np.float32], onsite: _Onsite
 ) -> tuple[Floats, float]:
     """Get −∂ln P̃/∂z of one path (steps + 1, units), and −ln P̃ per unit time relative to that at z = 0."""
+    J2, J4, offset = onsite
     i, j = protocol.topology.pairs.T
     couplings = np.zeros((path.shape[1],) * 2, np.float32)
     couplings[i, j] = z[: len(i)]
@@ -115,7 +124,7 @@ def _trajectory_gradient(
     biases = np.zeros(path.shape[1], np.float32)
     biases[biased] = z[len(i) :]
     dt, after = np.float32(protocol.dt), path[1:]
-    free = path[:-1] - after + dt * ((4 * protocol.J4 * after**2 + 2 * protocol.J2) * after).astype(np.float32)
+    free = path[:-1] - after + dt * ((4 * J4 * after**2 + 2 * J2) * after + offset).astype(np.float32)
     residual = free + dt * (after @ couplings + biases)
     products = residual.T @ after
     gradient = np.concatenate([products[i, j] + products[j, i], residual[:, biased].sum(axis=0)]) / 2

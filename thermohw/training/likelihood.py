@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import Bounds, OptimizeResult, minimize
 from scipy.sparse.linalg import LinearOperator, cg
 
 from thermohw.errors import TrainingError
@@ -14,6 +15,8 @@ Floats = NDArray[np.float64]
 TOLERANCE = 5e-7
 """Relative size of the gradient at which conjugate gradients stop."""
 MAX_ITERATIONS = 2000
+BOUNDED_TOLERANCE = 1e-5
+"""Largest component of the projected gradient, in units of the curvature, relative to its value at zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +35,73 @@ class Solution:
 
 
 def maximize_likelihood(quadratic: PathQuadratic) -> Solution:
-    """Solve ∂f/∂z = 0 by conjugate gradients with the Hessian's diagonal as preconditioner.
+    """Minimise f: solve ∂f/∂z = 0 by conjugate gradients with the Hessian's diagonal as preconditioner.
+
+    Where the device's range is limited and the solution exceeds it, minimise f within the range.
 
     Raises:
         TrainingError: No convergence: the system is singular, as with too few samples; raise `ridge`.
+    """
+    free = _solve_free(quadratic)
+    limit = quadratic.errors.limit
+    if limit is None or np.abs(free.z[: len(quadratic.topology.pairs)]).max(initial=0.0) <= limit:
+        return free
+    return _solve_within(quadratic, limit, free.z)
+
+
+def _solve_within(quadratic: PathQuadratic, limit: float, start: Floats) -> Solution:
+    """Minimise f for couplings |J| ≤ limit by L-BFGS-B, in units of the curvature, from the clipped free solution.
+
+    Raises:
+        TrainingError: No convergence.
+    """
+    size = np.sqrt(quadratic.curvature)
+    bound = np.full(quadratic.size, np.inf)
+    bound[: len(quadratic.topology.pairs)] = limit
+    scale = float(np.abs(quadratic.linear / size).max())
+    curve = [0.0]
+
+    def evaluate(scaled: Floats) -> tuple[float, Floats]:
+        z = scaled / size
+        product = quadratic.hessian_product(z)
+        return float(quadratic.linear @ z + 0.5 * (z @ product)), (quadratic.linear + product) / size
+
+    def follow(intermediate_result: OptimizeResult) -> None:
+        curve.append(float(intermediate_result.fun))
+
+    found = minimize(
+        evaluate,
+        np.clip(start, -bound, bound) * size,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=Bounds(-bound * size, bound * size),
+        callback=follow,
+        options={
+            "maxiter": MAX_ITERATIONS,
+            "maxfun": 2 * MAX_ITERATIONS,
+            "ftol": 0.0,
+            "gtol": BOUNDED_TOLERANCE * scale,
+        },
+    )
+    z = np.clip(found.x / size, -bound, bound)
+    missing = _projected_gradient(quadratic.gradient(z), z, bound) / size
+    gradient = float(np.linalg.norm(missing) / np.linalg.norm(quadratic.linear / size))
+    if gradient > 100 * BOUNDED_TOLERANCE:
+        raise TrainingError(f"no convergence within |J| ≤ {limit:g} in {len(curve) - 1} iterations: {found.message}")
+    return Solution(z, np.stack([np.arange(len(curve)), curve], axis=1), gradient)
+
+
+def _projected_gradient(gradient: Floats, z: Floats, bound: Floats) -> Floats:
+    """Get the gradient where f could still fall: zero where a bound is in the way."""
+    blocked = ((z >= bound) & (gradient < 0)) | ((z <= -bound) & (gradient > 0))
+    return np.where(blocked, 0.0, gradient)
+
+
+def _solve_free(quadratic: PathQuadratic) -> Solution:
+    """Solve ∂f/∂z = 0.
+
+    Raises:
+        TrainingError: No convergence.
     """
     curve: list[float] = [0.0]
     z_before, product_at_z, direction, product = (np.zeros(quadratic.size) for _ in range(4))

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Normalised path statistics, sampled or expected, in the form that the solvers need."""
 
+import os
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thermohw.errors import TrainingError
+from thermohw.errors import FileFormatError, TrainingError
 from thermohw.path import PathStatistics
+from thermohw.storage import load_arrays, save_arrays
 from thermohw.topology import Topology
 from thermohw.training.pair_kernel import expand, project
 
 Floats = NDArray[np.float64]
+MOMENTS_SCHEMA = "thermohw-path-moments/1"
+_NUMBERS = ("mobility", "kT", "residual", "dt", "steps")
+_VECTORS = ("mean", "force")
 
 
 class SecondMoments(Protocol):
@@ -137,3 +143,51 @@ class PathMoments:
             dt,
             n,
         )
+
+    def save(self, path: str | os.PathLike[str], program: str) -> Path:
+        """Write the moments, with the digest of the program that was trained on them.
+
+        Raises:
+            StorageError: The file cannot be written.
+            TrainingError: Second moments of another form than `DenseMoments` and `LowRankMoments`.
+        """
+        if not isinstance(self.second, DenseMoments | LowRankMoments):
+            raise TrainingError(f"second moments as {type(self.second).__name__} have no file format")
+        arrays = {name: np.asarray(getattr(self, name)) for name in (*_NUMBERS, *_VECTORS)}
+        return save_arrays(path, MOMENTS_SCHEMA, {**arrays, **vars(self.second), "program": np.array(program)})
+
+    @staticmethod
+    def load(path: str | os.PathLike[str], units: int) -> tuple["PathMoments", str]:
+        """Read the moments of a number of units written by `save`, and the digest of their program.
+
+        Raises:
+            StorageError: The file cannot be read.
+            FileFormatError: Damaged, edited, of another kind or number of units, or numbers that moments cannot have.
+        """
+        arrays = load_arrays(path, MOMENTS_SCHEMA, (*_NUMBERS, *_VECTORS, "program"))
+        second = _second_moments(arrays, units)
+        shapes = {name: () for name in (*_NUMBERS, "program")} | dict.fromkeys(_VECTORS, (units,))
+        floats = all(arrays[name].dtype == np.float64 for name in _VECTORS)
+        if second is None or not floats or any(arrays[name].shape != shape for name, shape in shapes.items()):
+            raise FileFormatError(f"{path}: the arrays are not the moments of {units} units")
+        numbers = {name: float(arrays[name]) for name in _NUMBERS if arrays[name].dtype.kind in "fiu"}
+        sizes = [*numbers.values(), *(float(np.abs(arrays[name]).sum()) for name in (*_VECTORS, *vars(second)))]
+        if len(numbers) < len(_NUMBERS) or not np.isfinite(sizes).all() or min(numbers.values()) <= 0:
+            raise FileFormatError(f"{path}: {', '.join(_NUMBERS)} must be positive and all moments finite")
+        if second.diagonal.min(initial=0.0) < 0:
+            raise FileFormatError(f"{path}: a mean square ⟨y²⟩ is negative")
+        mobility, kT, residual, dt, steps = numbers.values()
+        mean, force = (arrays[name] for name in _VECTORS)
+        return PathMoments(mobility, kT, mean, force, second, residual, dt, int(steps)), str(arrays["program"])
+
+
+def _second_moments(arrays: dict[str, NDArray[Any]], units: int) -> DenseMoments | LowRankMoments | None:
+    """Get the second moments of a file, None where their arrays do not fit each other or the number of units."""
+    given = {name: array for name, array in arrays.items() if name in set("SCDGH") and array.dtype == np.float64}
+    shapes = {name: array.shape for name, array in given.items()}
+    if shapes == {"S": (units, units), "C": (units, units)}:
+        return DenseMoments(**given)
+    columns = given["G"].shape[-1:] if "G" in given else ()
+    if columns and shapes == {"D": (units,), "G": (units, *columns), "H": (units, *columns)}:
+        return LowRankMoments(**given)
+    return None

@@ -64,6 +64,11 @@ class NoisingProtocol:
         """Get the chain number that keys the noise of an image's trajectory `number`, which no other one shares."""
         return image * min(2**24, 2**32 // (len(self.fields) + 1)) + number
 
+    def schedule(self, device: ThermodynamicDevice, image: int) -> BiasSchedule:
+        """Get the biases imposed for an image, in the energies and times of a device."""
+        kT, clock = device.spec.kT, device.spec.kT * device.spec.mobility
+        return BiasSchedule(self.ramp_times / clock, self.ramp[:, None] * self.fields[image] * kT)
+
     def run(
         self,
         device: ThermodynamicDevice,
@@ -81,8 +86,7 @@ class NoisingProtocol:
         """
         kT, clock = device.spec.kT, device.spec.kT * device.spec.mobility
         device.program(Program.uncoupled(self.topology, self.J2 * kT, self.J4 * kT))
-        biases = self.ramp[:, None] * self.fields[image] * kT
-        schedule = BiasSchedule(self.ramp_times / clock, biases)
+        schedule = self.schedule(device, image)
         asked = RunPlan(
             self.duration / clock, plan.n_samples, self.dt / clock, schedule, "uncoupled",
             plan.record_every, plan.keep, plan.first_chain, plan.seed,

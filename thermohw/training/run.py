@@ -4,9 +4,11 @@
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thermohw.backends.simulated import SimulatedDevice
 from thermohw.device import Progress, ThermodynamicDevice
@@ -26,6 +28,9 @@ from thermohw.training.noising import NoisingProtocol, build_protocol, class_fie
 from thermohw.training.quadratic import PathQuadratic
 from thermohw.training.sampled import sampled_moments
 from thermohw.training.trained import TrainingRun
+from thermohw.training.unit_law import UnitLaw, measure_unit_law
+
+Floats = NDArray[np.float64]
 
 MAX_REFERENCES = 200
 """More training images than this are represented by the mean of each class."""
@@ -62,8 +67,12 @@ def train(
     noiser = device or SimulatedDevice()
     path = None if folder is None else require_writable(folder)
     checkpoint = Checkpoint(path, fingerprint(images, config, noiser.spec.model_dump_json()))
-    solution, gain = _solve(protocol, config, noiser, checkpoint, progress)
-    trained = _assemble(images, config, protocol, solution)
+    _check_choices(config, device)
+    law = measure_unit_law(protocol, noiser, config.seed) if config.unit_law == "measured" else None
+    expected = _expected(protocol, config)
+    solution, gain = _solve(protocol, config, noiser, law, expected, checkpoint, progress)
+    offset = None if law is None else law.offset / noiser.spec.kT
+    trained = replace(_assemble(images, config, protocol, solution, offset), moments=expected)
     spectrum = mode_spectrum(trained.program)
     trained.metrics.update(
         parameters=len(solution.z),
@@ -85,6 +94,8 @@ def _solve(
     protocol: NoisingProtocol,
     config: TrainingConfig,
     device: ThermodynamicDevice,
+    law: UnitLaw | None,
+    expected: PathMoments | None,
     checkpoint: Checkpoint,
     progress: Progress | None,
 ) -> tuple[Solution, float]:
@@ -94,15 +105,14 @@ def _solve(
     if not len(topology.pairs) + len(biased):
         raise TrainingError("nothing to train: without hidden units a layered computer has no couplings; set hidden")
     if config.method == "descent" and config.statistics == "sampled":
-        solution = descend_trajectories(protocol, biased, config, device, checkpoint, progress)
+        solution = descend_trajectories(protocol, biased, config, device, checkpoint, law, progress)
         return solution, float(solution.curve[-len(protocol.fields) :, 1].mean())
-    moments: PathMoments
-    if config.statistics == "expected":
+    if config.statistics == "expected" and expected is not None:
         checkpoint.load({})  # nothing to resume, but another training's checkpoint is not to be lost
-        moments = expected_moments(protocol)
+        moments = expected
     else:
-        moments = sampled_moments(protocol, config, device, checkpoint, progress)
-    quadratic = PathQuadratic(moments, topology, biased, config.ridge)
+        moments = sampled_moments(protocol, config, device, checkpoint, law, progress)
+    quadratic = PathQuadratic(moments, topology, biased, config.ridge, config.errors.at(moments.kT))
     if not quadratic.linear.any():
         raise TrainingError("nothing to learn: the noising imposes no pattern on one end of every coupling")
     likelihood = config.method == "likelihood"
@@ -112,8 +122,38 @@ def _solve(
     return Solution(solution.z / moments.kT, curve, solution.gradient_norm), quadratic.gain(solution.z) / gain_unit
 
 
-def _assemble(images: Images, config: TrainingConfig, protocol: NoisingProtocol, solution: Solution) -> TrainingRun:
-    """Make a program of the solution; hold the upright field; choose the references."""
+def _expected(protocol: NoisingProtocol, config: TrainingConfig) -> PathMoments | None:
+    """Get the expected moments, by which tables are rounded later; None where sampling alone can do the time step."""
+    try:
+        return expected_moments(protocol)
+    except TrainingError:
+        if config.statistics == "expected":
+            raise
+        return None
+
+
+def _check_choices(config: TrainingConfig, device: ThermodynamicDevice | None) -> None:
+    """Refuse choices that do not go together.
+
+    Raises:
+        TrainingError: A device, or its law, where nothing is sampled; or errors that the method cannot reckon with.
+    """
+    sampled, flow = config.statistics == "sampled", config.method == "descent"
+    if not sampled and (device is not None or config.unit_law == "measured"):
+        raise TrainingError(
+            "with expected statistics no noising runs, so that a device has no part in it: set statistics=sampled"
+        )
+    if config.errors.present and flow and (sampled or config.errors.limit is not None):
+        raise TrainingError(
+            "descent over sampled trajectories reckons with no errors of couplings, and descent with no limited range: "
+            "set method=likelihood"
+        )
+
+
+def _assemble(
+    images: Images, config: TrainingConfig, protocol: NoisingProtocol, solution: Solution, offset: Floats | None
+) -> TrainingRun:
+    """Make a program of the solution; hold the upright field, take off what units have of their own; add references."""
     topology = protocol.topology
     couplings, learned = np.split(solution.z, [len(topology.pairs)])
     classes, fields = class_fields(protocol, images.labels)
@@ -121,6 +161,8 @@ def _assemble(images: Images, config: TrainingConfig, protocol: NoisingProtocol,
     biases[topology.visible :] = config.upright * fields.mean(axis=0)
     if config.hidden_biases:
         biases[topology.visible :] += learned
+    if offset is not None:
+        biases -= offset
     units = topology.units
     program = Program(topology, np.full(units, config.J2), np.full(units, config.J4), biases, couplings)
     references, labels = images.standardized(), images.labels

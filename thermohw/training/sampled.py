@@ -12,6 +12,7 @@ from thermohw.training.checkpoint import Checkpoint
 from thermohw.training.config import TrainingConfig
 from thermohw.training.moments import PathMoments
 from thermohw.training.noising import NoisingProtocol
+from thermohw.training.unit_law import UnitLaw
 
 SAMPLES_PER_COUPLING = 30
 """Independent configurations wanted per coupling of a unit; below it the exact solution fits noise."""
@@ -28,9 +29,12 @@ def sampled_moments(
     config: TrainingConfig,
     device: ThermodynamicDevice,
     checkpoint: Checkpoint,
+    law: UnitLaw | None = None,
     progress: Progress | None = None,
 ) -> PathMoments:
     """Sample the path statistics of the reversed noising: `config.trajectories` in all, spread evenly over the images.
+
+    The residuals are those of the on-site law asked for, or of the one measured on the device.
 
     Warns:
         ShortStatisticsWarning: Too few trajectories for the number of couplings a unit.
@@ -40,6 +44,8 @@ def sampled_moments(
     _warn_if_short(protocol, each * images)
     kT, mobility = device.spec.kT, device.spec.mobility
     J2, J4 = np.full(units, protocol.J2 * kT), np.full(units, protocol.J4 * kT)
+    if law is not None:
+        J2, J4 = law.J2, law.J4
     statistics = PathStatistics(J2, J4, "reverse", mobility, kT)
     square = (units, units)
     saved = checkpoint.load({"m": (units,), "q": (units,), "S": square, "C": square, "sums": (4,)})
@@ -58,6 +64,8 @@ def sampled_moments(
         checkpoint.save({**arrays, "sums": sums}, number + 1 == len(batches))
         if progress is not None:
             progress(number + 1, len(batches))
+    if law is not None:
+        law.account_for_offsets(statistics)
     return PathMoments.of(statistics)
 
 

@@ -10,10 +10,14 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from thermohw.errors import FileFormatError, TrainingError
+from thermohw.errors import FileFormatError, StorageError, TrainingError
 from thermohw.program import Program
 from thermohw.storage import load_arrays, parse_json, read_text, save_arrays, write_atomically
+from thermohw.tables import CouplingTable
+from thermohw.tables.grids import GridName
 from thermohw.training.config import TrainingConfig, parse_config
+from thermohw.training.moments import PathMoments
+from thermohw.training.quantized import RoundingMethod, quantize_program
 
 REFERENCES_SCHEMA = "thermohw-references/1"
 _REFERENCE_ARRAYS = ("references", "reference_labels", "classes", "fields", "curve")
@@ -33,6 +37,7 @@ class TrainingRun:
         classes: (classes,) labels that can be asked for, ascending.
         fields: (classes, hidden) noising field of each class on the hidden units, k_BT.
         curve: (points, 2) convergence of the training.
+        moments: Expected path moments of the noising at μ = kT = 1, which hold the Hessian; None where unknown.
     """
 
     program: Program
@@ -44,6 +49,7 @@ class TrainingRun:
     classes: NDArray[np.int64]
     fields: NDArray[np.float64]
     curve: NDArray[np.float64] = field(repr=False)
+    moments: PathMoments | None = field(default=None, repr=False)
 
     def program_for(self, label: int, strength: float = 0.2) -> Program:
         """Get the program that generates one class on demand: a share of its noising field held on the hidden units.
@@ -60,10 +66,33 @@ class TrainingRun:
         held = strength * self.fields[int(np.searchsorted(self.classes, label))]
         return self.program.with_biases(np.concatenate([self.program.biases[: self.program.topology.visible], held]))
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write `program.npz`, `config.json`, `metrics.json` and `references.npz` into a folder, each atomically.
+    def quantize(
+        self,
+        bits: int,
+        method: RoundingMethod = "likelihood",
+        *,
+        grid: GridName = "uniform",
+        bias_bits: int | None = None,
+        seed: int | None = None,
+    ) -> CouplingTable:
+        """Round the program to a coupling table; `quantize_program` says how.
 
-        The program comes last, and metrics and references name its digest: files of two trainings do not pass for one.
+        Raises:
+            TableError: Bits outside the grid's range, an unknown method or grid, or an energy no longer bounded below.
+            TrainingError: The method needs the path moments, which this run does not have: train again.
+
+        Warns:
+            SpuriousModesWarning: More modes grow in the table than in the program.
+        """
+        return quantize_program(
+            self.program, bits, method, grid=grid, bias_bits=bias_bits, seed=seed, moments=self.moments
+        ).table
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write `program.npz`, `config.json`, `metrics.json`, `references.npz` and `moments.npz`, each atomically.
+
+        The program comes last, and the others name its digest: files of two trainings do not pass for one. Where the
+        moments are unknown, those of an earlier training in the folder are removed.
 
         Raises:
             StorageError: The folder cannot be written.
@@ -73,6 +102,10 @@ class TrainingRun:
         arrays |= {"image_shape": np.array(self.image_shape), "program": np.array(digest)}
         metrics = {**self.metrics, "program": digest}
         save_arrays(path / "references.npz", REFERENCES_SCHEMA, arrays)
+        if self.moments is not None:
+            self.moments.save(path / "moments.npz", digest)
+        else:
+            _remove(path / "moments.npz")
         write_atomically(path / "config.json", self.config.model_dump_json(indent=1) + "\n")
         write_atomically(path / "metrics.json", json.dumps(metrics, indent=1, sort_keys=True) + "\n")
         self.program.save(path / "program.npz")
@@ -90,7 +123,11 @@ class TrainingRun:
         program = Program.load(path / "program.npz")
         arrays = load_arrays(path / "references.npz", REFERENCES_SCHEMA, (*_REFERENCE_ARRAYS, "image_shape", "program"))
         config, metrics = _read_object(path / "config.json"), _read_object(path / "metrics.json")
-        for name, digest in (("references.npz", str(arrays["program"])), ("metrics.json", metrics.get("program"))):
+        owners = {"references.npz": str(arrays["program"]), "metrics.json": metrics.get("program")}
+        moments = None
+        if (path / "moments.npz").exists():
+            moments, owners["moments.npz"] = PathMoments.load(path / "moments.npz", program.topology.units)
+        for name, digest in owners.items():
             if digest != program.digest:
                 raise FileFormatError(
                     f"{path / name} belongs to another program than program.npz: the folder mixes two trainings"
@@ -108,7 +145,15 @@ class TrainingRun:
             metrics,
             image_shape=(rows, columns),
             **{name: arrays[name] for name in _REFERENCE_ARRAYS},
+            moments=moments,
         )
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot remove {path}: {error.strerror or error}") from error
 
 
 def _read_object(path: Path) -> dict[str, Any]:
