@@ -8,6 +8,7 @@ import pytest
 from cli_calls import call, call_json, refused
 
 from thermohw import CouplingTable, Program, Samples, Topology, TrainingRun
+from thermohw.training.rounding import distortion
 
 SMALL = ("--hidden", "8", "--set", "duration=0.5", "--set", "dt=0.005")
 
@@ -43,7 +44,7 @@ def test_train_writes_a_run(run_folder: Path) -> None:
     assert run.program.topology.visible == 16
     assert run.config.hidden == 8
     assert {path.name for path in run_folder.iterdir()} == {
-        "program.npz", "config.json", "metrics.json", "references.npz", "figures",
+        "program.npz", "config.json", "metrics.json", "references.npz", "moments.npz", "figures",
     }  # fmt: skip
     figures = {path.stem for path in (run_folder / "figures").glob("*.png")}
     assert {"noising", "convergence", "spectrum", "couplings", "receptive_fields"} <= figures
@@ -87,14 +88,51 @@ def test_generate_on_demand_uses_the_class_field(run_folder: Path, tmp_path: Pat
     assert told["fidelity"]["requested"] is not None
 
 
-def test_export_writes_tables_that_generate_takes(run_folder: Path, tmp_path: Path) -> None:
-    told = call_json("export", run_folder, "--bits", 6, "--scale", "mse", "--out", tmp_path)
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--bits", 6, "--method", "mse"),
+        ("--bits", 3, "--method", "likelihood", "--seed", 5, "--bias-bits", 4),
+        ("--bits", 4, "--grid", "power-of-two", "--method", "nearest"),
+    ],
+)
+def test_export_writes_tables_that_generate_takes(
+    run_folder: Path, tmp_path: Path, options: tuple[str | int, ...]
+) -> None:
+    told = call_json("export", run_folder, *options, "--out", tmp_path)
     assert [Path(file).suffix for file in told["files"]] == [".json", ".csv", ".npz", ".h", ".bin"]
     tables = [CouplingTable.load(file) for file in told["files"]]
     assert {table.digest for table in tables} == {told["digest"]}
     for file in told["files"]:
         ran = call_json("generate", file, "--samples", 4, "--dt", 0.005, "--seed", 1, "--out", tmp_path / "s.npz")
         assert ran["provenance"]["program"] == tables[0].program.digest
+
+
+def test_export_tells_distortion_and_modes(run_folder: Path, tmp_path: Path) -> None:
+    run = TrainingRun.load(run_folder)
+    options = ("export", run_folder, "--bits", 2, "--format", "json", "--out", tmp_path)
+    told = {
+        method: call_json(*options, "--method", method, "--grid", "ternary", "--seed", 1)
+        for method in ("nearest", "mse", "likelihood")
+    }
+    assert run.moments is not None
+    table = CouplingTable.quantize(run.program, 2, bias_bits=8, grid="ternary")
+    assert told["nearest"]["distortion"] == pytest.approx(distortion(run.program, table.program, run.moments))
+    assert told["likelihood"]["seed"] == "1"
+    assert told["likelihood"]["digest"] == run.quantize(2, grid="ternary", seed=1).digest
+    for method, each in told.items():
+        assert (each["method"], each["grid"]) == (method, "ternary")
+        modes = each["modes"]
+        assert modes["spurious"] == max(0, modes["table"]["growing"] - modes["program"]["growing"])
+        assert modes["program"]["leading"][0] == pytest.approx(run.metrics["leading_mode"])
+    assert call_json(*options)["method"] == "likelihood"
+    mere = call_json("export", run_folder / "program.npz", "--format", "json", "--out", tmp_path)
+    assert (mere["method"], mere["distortion"]) == ("nearest", None)
+    shown = call(*options, "--method", "nearest")
+    assert shown.exit_code == 0
+    assert "log-likelihood" in shown.stdout
+    assert "growth line" in shown.stdout
+    assert ("note: " in shown.stdout) == (told["nearest"]["modes"]["spurious"] > 0)
 
 
 def test_generate_obeys_mobility_and_temperature(run_folder: Path, tmp_path: Path) -> None:
@@ -193,7 +231,13 @@ def test_wrong_export_input_is_refused(run_folder: Path, tmp_path: Path) -> None
     refused(("export", run_folder, "--out", tmp_path, "--bits", 1), "2 … 16")
     refused(("export", run_folder, "--out", tmp_path, "--format", "json,xml"), "xml", "csv")
     refused(("export", run_folder, "--out", tmp_path, "--format", ""), "csv")
-    refused(("export", run_folder, "--out", tmp_path, "--scale", "median"), "median", "mse")
+    refused(("export", run_folder, "--out", tmp_path, "--method", "median"), "median", "mse")
+    refused(("export", run_folder, "--out", tmp_path, "--grid", "log"), "log", "power-of-two")
+    refused(("export", run_folder, "--out", tmp_path, "--grid", "power-of-two", "--bits", 6), "2 … 5")
+    refused(("export", run_folder, "--out", tmp_path, "--grid", "ternary"), "2 bits", "not 8")
+    refused(("export", run_folder, "--out", tmp_path, "--bias-bits", 17), "2 … 16")
+    program = run_folder / "program.npz"
+    refused(("export", program, "--out", tmp_path, "--method", "likelihood"), "moments.npz", "train again")
     assert not list(tmp_path.iterdir())
 
 

@@ -113,7 +113,7 @@ def test_what_a_device_cannot_do_is_refused(program: Path, tmp_path: Path) -> No
     refused(("export", program, "--format", "spice,vhdl", "--out", tmp_path), "vhdl", "spice")
     refused(("export", program, "--format", "spice", "--device", "ideal", "--out", tmp_path), "ideal", "rc_board")
     refused(("export", program, "--format", "json", "--device", "rc_chip", "--out", tmp_path), "--device", "spice")
-    refused(("export", program, "--format", "spice,json", "--scale", "bad", "--out", tmp_path), "unknown scale")
+    refused(("export", program, "--format", "spice,json", "--method", "bad", "--out", tmp_path), "unknown method")
     refused(("energy", program, "--from", program, "--device", "rc_chip"), "--from", "--device")
     inertial = ("--device", "mechanical_cantilever", "--integrator", "euler-maruyama")
     refused(("generate", program, *inertial, *to), "inertia", "BAOAB")

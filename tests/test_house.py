@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 # so that nothing imports from it but `__version__`, which it sets before its own imports.
 LAYERS = """
     errors storage shipped units statistics topology program images parallel langevin path heat spectrum
-    tables cards transport plan samples device backends spice nonideal training energy estimation
+    tables cards transport plan samples device backends spice nonideal training energy sweep estimation
     instrument testing datasets figures report cli
 """.split()
 
@@ -257,7 +257,7 @@ def test_readme_example_runs(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     script = [sys.executable, "example.py"]
     run = subprocess.run(
-        script, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+        script, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=400, check=False
     )
     assert (run.returncode, run.stderr) == (0, "")
 

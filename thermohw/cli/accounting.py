@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `energy` tells: the heat a sample beside the paper, or a ledger of each device beside digital computers."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from thermohw import figures
-from thermohw.backends import Clipping, EmulatedDevice, SimulatedDevice
+from thermohw.backends import Clipping
 from thermohw.backends.analog import SETTLING
+from thermohw.backends.emulated import default_step
 from thermohw.cards import card_names, load_card
 from thermohw.cli import generating
 from thermohw.cli.console import err, json_text, out, print_json, table
-from thermohw.cli.options import clipping_of, open_device
+from thermohw.cli.options import clipping_of
 from thermohw.cli.sources import Source
+from thermohw.device import ThermodynamicDevice
 from thermohw.energy import (
     Comparison,
     Ledger,
@@ -22,8 +26,11 @@ from thermohw.energy import (
     load_baseline,
 )
 from thermohw.errors import DeviceLimitError, PlanError
+from thermohw.langevin.as_built import AsBuilt
 from thermohw.langevin.noise import choose_seed
+from thermohw.nonideal import EntropyProduction, entropy_production
 from thermohw.plan import RunPlan
+from thermohw.program import Program
 from thermohw.report import paper_comparison, save_figures
 from thermohw.samples import Samples
 from thermohw.statistics import Estimate
@@ -31,6 +38,9 @@ from thermohw.storage import require_writable, write_atomically
 from thermohw.units import thermal_energy
 
 SCHEMA = "thermohw-energy/1"
+
+Opener = Callable[[str], ThermodynamicDevice]
+"""Opens a device by the name or the path of its card, with what else was asked for."""
 
 
 def parse_devices(text: str) -> list[str]:
@@ -45,24 +55,26 @@ def parse_devices(text: str) -> list[str]:
     return names or ["ideal"]
 
 
-def heat_alone(file: Path | None, names: list[str], folder: Path | None) -> bool:
+def heat_alone(file: Path | None, names: list[str], effects: str | None, folder: Path | None) -> bool:
     """Get whether the heat is all that is asked for: of samples in a file, or on the ideal device.
 
     Raises:
         PlanError: Samples in a file, and something that only fresh ones can tell.
     """
-    if file is not None and (names != ["ideal"] or folder is not None):
-        raise PlanError("--from tells the heat of samples that are there; it goes without --device and --out")
+    if file is not None and (names != ["ideal"] or effects is not None or folder is not None):
+        raise PlanError("--from tells the heat of samples that are there; it goes without --device, --effects, --out")
     return file is not None or (names == ["ideal"] and folder is None)
 
 
-def tell_heat(source: Source, file: Path | None, plan: RunPlan, as_json: bool) -> None:
+def tell_heat(source: Source, file: Path | None, opener: Opener, plan: RunPlan, as_json: bool) -> None:
     """Print the heat a sample on the ideal device, or of samples in a file, beside the paper's."""
+    split: EntropyProduction | None = None
     if file is not None:
         ran = Samples.load(file)
     else:
-        with open_device("ideal") as device:
+        with opener("ideal") as device:
             ran = generating.run_plan(device, source.runnable(), plan)
+            split = entropy_production(device, plan, ran)
     baseline = load_baseline()
     heat = Estimate.of(ran.heat)
     gain = intrinsic_advantage(heat, baseline, None if ran.scale is None else ran.scale.energy)
@@ -75,6 +87,7 @@ def tell_heat(source: Source, file: Path | None, plan: RunPlan, as_json: bool) -
                 "advantage": {"ratio": gain.ratio, "standard_error": gain.standard_error, "counts": gain.counts},
                 "digital": {"energy_kT": gain.digital_kT, **baseline.model_dump(mode="json")},
                 "comparison": [vars(row) for row in rows],
+                **_entropy(split),
             }
         )
         return
@@ -83,6 +96,8 @@ def tell_heat(source: Source, file: Path | None, plan: RunPlan, as_json: bool) -
         out.print(table("Beside the paper", ("quantity", "paper", "ours", "remark"), cells))
     out.print(f"heat {heat} k_BT a sample{_in_joules(heat, ran)}; digital {gain.digital_kT:.3g} k_BT ({baseline.name})")
     out.print(f"advantage ({gain}), {gain.counts}")
+    if split is not None:
+        out.print(str(split), soft_wrap=True)
 
 
 def _in_joules(heat: Estimate, samples: Samples) -> str:
@@ -91,7 +106,7 @@ def _in_joules(heat: Estimate, samples: Samples) -> str:
 
 
 def tell_ledgers(
-    source: Source, names: list[str], plan: RunPlan, clip: bool, amortise: float, folder: Path, as_json: bool
+    source: Source, names: list[str], opener: Opener, plan: RunPlan, amortise: float, folder: Path, as_json: bool
 ) -> None:
     """Run a program on several devices, and print and draw where the energy goes.
 
@@ -99,30 +114,33 @@ def tell_ledgers(
         DeviceLimitError: No device holds the program.
         StorageError: The folder cannot be written.
     """
+    found = not folder.exists()
     require_writable(folder)
-    program = source.runnable()
     seeded = replace(plan, seed=choose_seed() if plan.seed is None else plan.seed)
-    with SimulatedDevice(engine="overdamped") as ideal:  # step by step, for linear programs too
-        reference = generating.run_plan(ideal, program, replace(seeded, n_samples=1))
-    assert reference.dt is not None  # emulated
-    workload = Workload.of(program, seeded.steps(reference.dt), amortise)
-    ledgers: list[Ledger] = []
+    program = source.runnable()
+    dt = default_step(seeded, AsBuilt.from_program(program)) if seeded.dt is None else seeded.dt
+    workload = Workload.of(program, seeded.steps(dt), amortise)
+    accounts: list[_Account] = []
     refused: dict[str, str] = {}
-    clipped: dict[str, Clipping] = {}
     for name in names:
         try:
-            ledger, clipping = _ledger(source, name, seeded, clip, workload)
-            ledgers.append(ledger)
-            if clipping is not None:
-                clipped[name] = clipping
+            accounts.append(_account(name, program, opener, seeded, workload))
         except DeviceLimitError as error:
             refused[name] = str(error)
-    if not ledgers:
+    if not accounts:
+        if found:
+            folder.rmdir()
         raise DeviceLimitError("; ".join(refused.values()))
-    comparison = Comparison.of(ledgers, workload)
-    saturated = {name: clipping.as_dict() for name, clipping in clipped.items()}
-    told = {"schema": SCHEMA, **comparison.as_dict(), "refused": refused, "clipping": saturated}
-    told |= {"seed": seeded.seed, "samples": seeded.n_samples}
+    comparison = Comparison.of([account.ledger for account in accounts], workload)
+    told = {
+        "schema": SCHEMA,
+        **comparison.as_dict(),
+        "refused": refused,
+        "clipping": {a.name: a.clipping.as_dict() for a in accounts if a.clipping is not None},
+        "entropy": {a.name: a.entropy.as_dict() for a in accounts if a.entropy is not None},
+        "seed": seeded.seed,
+        "samples": seeded.n_samples,
+    }
     write_atomically(folder / "energy.json", json_text(told))
     drawn = {
         "ledgers": figures.energy_ledgers(comparison.ledgers, comparison.digital),
@@ -134,31 +152,56 @@ def tell_ledgers(
         return
     for text in comparison.tables():
         out.print(table(text.title, text.columns, text.rows))
-    for name, clipping in clipped.items():
-        err.print(f"{name}: {clipping}", markup=False, soft_wrap=True)
+    for account in accounts:
+        for remark in (account.clipping, account.entropy):
+            if remark is not None:
+                err.print(f"{account.name}: {remark}", markup=False, soft_wrap=True)
     for name, reason in refused.items():
         err.print(f"left out: {name}: {reason}", markup=False, soft_wrap=True)
     for file in (folder / "energy.json", *files):
         out.print(str(file), soft_wrap=True)
 
 
-def _ledger(source: Source, name: str, plan: RunPlan, clip: bool, workload: Workload) -> tuple[Ledger, Clipping | None]:
+@dataclass(frozen=True)
+class _Account:
+    """What one device needs for a sample.
+
+    Attributes:
+        name: As it was asked for.
+        ledger: Where the energy goes.
+        clipping: What its ranges did to the program, if it clips.
+        entropy: What keeps it out of equilibrium, if anything does.
+    """
+
+    name: str
+    ledger: Ledger
+    clipping: Clipping | None
+    entropy: EntropyProduction | None
+
+
+def _account(name: str, program: Program, opener: Opener, plan: RunPlan, workload: Workload) -> _Account:
     card = load_card(name)
-    with open_device(name, clip=clip) as device:
+    with opener(name) as device:
         longer = _until_settled(device, plan)
         if longer is not plan:
             err.print(
                 f"{card.name}: runs for {longer.duration:.4g} t0 at its own step, until kinetic energy is heat",
                 markup=False,
             )
-        samples = generating.run_plan(device, source.runnable(), longer)
+        samples = generating.run_plan(device, program, longer)
         scale, clipping = device.spec.scale, clipping_of(device)
+        entropy = entropy_production(device, longer, samples)
     kT = thermal_energy(card.temperature.value)
     seconds = None if scale is None else longer.duration * scale.time
-    return device_ledger(card.name, card.energy, Estimate.of(samples.heat), kT, seconds, workload), clipping
+    ledger = device_ledger(card.name, card.energy, Estimate.of(samples.heat), kT, seconds, workload)
+    return _Account(name, ledger, clipping, entropy)
 
 
-def _until_settled(device: EmulatedDevice, plan: RunPlan) -> RunPlan:
+def _entropy(split: EntropyProduction | None) -> dict[str, Any]:
+    return {} if split is None else {"entropy": split.as_dict()}
+
+
+def _until_settled(device: ThermodynamicDevice, plan: RunPlan) -> RunPlan:
     """Get a plan that is longer where there is inertia, at the device's own time step."""
     mass = device.spec.mass
     if mass * 20 < 1:

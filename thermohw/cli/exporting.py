@@ -1,24 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `export` writes: coupling tables in several formats, and the netlist of an RC network."""
 
+import warnings
 from pathlib import Path
+from typing import Any, cast
 
 from rich.table import Table
 
 from thermohw.backends import RCCircuit
 from thermohw.cards import RCCard, load_card
 from thermohw.cli.console import table
+from thermohw.cli.sources import Source
 from thermohw.errors import CardError, TableError
 from thermohw.program import Program
 from thermohw.spice import Netlist
 from thermohw.tables import CouplingTable
-from thermohw.tables.quantize import BlockErrors, ScaleRule
+from thermohw.tables.grids import GridName
+from thermohw.tables.judging import SpuriousModesWarning
+from thermohw.tables.quantize import BlockErrors
+from thermohw.training.quantized import QuantizedProgram, RoundingMethod, quantize_program
 
 SUFFIXES = {"json": ".json", "csv": ".csv", "npz": ".npz", "c": ".h", "bin": ".bin"}
 """File endings of the formats of coupling tables."""
 
 NETLIST_DEVICE = "rc_board"
 """Card of a netlist, if none is named."""
+
+LEADING_MODES = 10
+"""Eigenvalues that JSON tells."""
 
 
 def parse_formats(formats: str, device: str | None = None) -> list[str]:
@@ -37,16 +46,73 @@ def parse_formats(formats: str, device: str | None = None) -> list[str]:
     return names
 
 
-def scale_rule(name: str) -> ScaleRule:
-    """Get the rule by which a block's scale is chosen.
+def quantize(
+    source: Source, bits: int, method: str | None, grid: str, bias_bits: int | None, seed: int | None
+) -> QuantizedProgram:
+    """Quantize what a source holds; spurious modes are for `notes` to tell.
+
+    Args:
+        source: A run, a program or a table.
+        bits: Bits a coupling.
+        method: Name of a rounding method; None: `likelihood` where the path moments are known, else `nearest`.
+        grid: Name of a grid.
+        bias_bits: Bits a bias; None: as `bits`, but no fewer than 8.
+        seed: Of the random rounding.
 
     Raises:
-        TableError: An unknown one.
+        TableError: Bits, method or grid that do not exist.
+        TrainingError: The method needs path moments that are not there.
     """
-    rules: dict[str, ScaleRule] = {"max": "max", "mse": "mse"}
-    if name not in rules:
-        raise TableError(f"unknown scale {name!r}; there are: {', '.join(rules)}")
-    return rules[name]
+    moments = None if source.run is None else source.run.moments
+    chosen = method or ("nearest" if moments is None else "likelihood")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SpuriousModesWarning)
+        return quantize_program(
+            source.runnable(), bits, cast(RoundingMethod, chosen),
+            grid=cast(GridName, grid), bias_bits=bias_bits, seed=seed, moments=moments,
+        )  # fmt: skip
+
+
+def notes(quantized: QuantizedProgram) -> list[str]:
+    """Tell, for people, what rounding did to the likelihood and to the modes."""
+    table, modes = quantized.table, quantized.modes
+    lines = [f"method {table.method}, {table.provenance['grid']} grid"]
+    if quantized.distortion is not None:
+        lines.append(f"loss of log-likelihood by the rounding, second order: {quantized.distortion:.4g} per unit time")
+    lines.append(str(modes))
+    if modes.spurious:
+        lines.append(
+            f"note: {modes.spurious} spurious modes grow: this table generates patterns that nobody trained; "
+            "take the method likelihood, or more bits"
+        )
+    if modes.lost:
+        lines.append(
+            f"note: {modes.lost} of the program's modes no longer grow: patterns are missing; take the method "
+            "likelihood, or more bits"
+        )
+    return lines
+
+
+def summary(quantized: QuantizedProgram, errors: dict[str, BlockErrors]) -> dict[str, Any]:
+    """Get what rounding did, for JSON."""
+    spectra = {"program": quantized.modes.program, "table": quantized.modes.table}
+    return {
+        "digest": quantized.table.digest,
+        "method": quantized.table.method,
+        "grid": quantized.table.provenance["grid"],
+        "seed": quantized.table.provenance.get("seed"),
+        "distortion": quantized.distortion,
+        "modes": {
+            "growth_line": quantized.modes.program.growth_line,
+            "spurious": quantized.modes.spurious,
+            "lost": quantized.modes.lost,
+            **{
+                name: {"growing": found.growing, "leading": found.eigenvalues[:LEADING_MODES].tolist()}
+                for name, found in spectra.items()
+            },
+        },
+        "blocks": {block: vars(error) for block, error in errors.items()},
+    }
 
 
 def write_netlist(program: Program, device: str, clip: bool, duration: float, seed: int | None, path: Path) -> Path:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `thermohw` command: demo, train, generate, export, energy, show, devices."""
+"""The `thermohw` command: demo, train, generate, export, energy, sweep, show, devices."""
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,9 @@ from thermohw.cli.options import (
     AsJson,
     Clip,
     DeviceName,
+    DeviceSeed,
     Duration,
+    Effects,
     IntegratorName,
     Mobility,
     Overdamped,
@@ -27,17 +30,18 @@ from thermohw.cli.options import (
     ThermalEnergy,
     TimeStep,
     clipping_of,
+    one_device_seed,
     open_device,
     parse_classes,
     parse_settings,
     warn_of_inertia,
 )
 from thermohw.cli.sources import open_source
+from thermohw.cli.sweeping import sweep
 from thermohw.energy.workload import SAMPLES_PER_PROGRAMMING
 from thermohw.plan import RunPlan
 from thermohw.report import save_figures, training_figures
 from thermohw.storage import require_writable
-from thermohw.tables import CouplingTable
 from thermohw.training.run import train as train_images
 
 app = typer.Typer(
@@ -124,6 +128,8 @@ def generate(
     duration: Duration = 2.5,
     dt: TimeStep = None,
     device: DeviceName = "ideal",
+    effects: Effects = None,
+    device_seed: DeviceSeed = None,
     mobility: Mobility = 1.0,
     kt: ThermalEnergy = 1.0,
     integrator: IntegratorName = None,
@@ -138,7 +144,11 @@ def generate(
         program = source.on_demand(label, hold)
         require_writable(file.parent)
         plan = RunPlan(duration, samples, dt, seed=seed)
-        with open_device(device, mobility, kt, integrator, overdamped=overdamped, clip=clip) as opened:
+        opening = open_device(
+            device, mobility, kt, integrator,
+            overdamped=overdamped, clip=clip, effects=effects, device_seed=device_seed,
+        )  # fmt: skip
+        with opening as opened:
             drawn_from = generating.run_plan(opened, program, plan)
             saturated = clipping_of(opened)
             warn_of_inertia(opened, duration)
@@ -162,7 +172,13 @@ def export(
     target: Target,
     folder: Annotated[Path, typer.Option("--out", help="Folder for the files.")],
     bits: Annotated[int, typer.Option(help="Bits a coupling, 2 to 16.")] = 8,
-    scale: Annotated[str, typer.Option(help="max or mse: how each block's scale is chosen.")] = "max",
+    method: Annotated[
+        str | None, typer.Option(help="nearest, mse or likelihood; likelihood for a run, nearest for a mere program.")
+    ] = None,
+    grid: Annotated[str, typer.Option(help="uniform, power-of-two (2 to 5 bits) or ternary (2 bits).")] = "uniform",
+    bias_bits: Annotated[
+        int | None, typer.Option(help="Bits a bias, 2 to 16; as a coupling, but no fewer than 8, if not given.")
+    ] = None,
     formats: Annotated[
         str, typer.Option("--format", help="Any of json,csv,npz,c,bin; spice, with --device, for a netlist of it.")
     ] = "json,csv,npz,c,bin",
@@ -179,19 +195,19 @@ def export(
         source = open_source(target)
         program = source.runnable()
         names = exporting.parse_formats(formats, device)
-        rule = exporting.scale_rule(scale)
         stem = target.resolve().stem if target.is_dir() else target.stem
         require_writable(folder)
         files: list[Path] = []
         told: dict[str, Any] = {}
         if names != ["spice"]:
-            quantized = CouplingTable.quantize(program, bits, scale=rule)
-            errors = quantized.report(program)
-            told = {"digest": quantized.digest, "blocks": {block: vars(error) for block, error in errors.items()}}
+            quantized = exporting.quantize(source, bits, method, grid, bias_bits, seed)
+            errors = quantized.table.report(program)
+            told = exporting.summary(quantized, errors)
             if not as_json:
-                out.print(exporting.error_table(quantized, errors))
+                out.print(exporting.error_table(quantized.table, errors))
+                out.print(*exporting.notes(quantized), sep="\n", soft_wrap=True)
             suffixes = [exporting.SUFFIXES[name] for name in names if name != "spice"]
-            files += [quantized.save(folder / f"{stem}-{bits}bit{suffix}") for suffix in suffixes]
+            files += [quantized.table.save(folder / f"{stem}-{bits}bit{suffix}") for suffix in suffixes]
         if "spice" in names:
             board = device or exporting.NETLIST_DEVICE
             netlist = folder / f"{stem}-{Path(board).stem}.cir"
@@ -222,6 +238,8 @@ def energy(
     duration: Duration = 2.5,
     dt: TimeStep = None,
     clip: Clip = False,
+    effects: Effects = None,
+    device_seed: DeviceSeed = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -229,13 +247,16 @@ def energy(
     with clear_failure():
         source = open_source(target)
         names = accounting.parse_devices(device)
-        if accounting.heat_alone(file, names, folder):
-            accounting.tell_heat(source, file, RunPlan(duration, samples, dt, seed=seed), as_json)
+        opener = partial(open_device, clip=clip, effects=effects, device_seed=one_device_seed(effects, device_seed))
+        plan = RunPlan(duration, samples, dt, seed=seed)
+        if accounting.heat_alone(file, names, effects, folder):
+            accounting.tell_heat(source, file, opener, plan, as_json)
             return
         beside = target / "energy" if target.is_dir() else target.with_name(f"{target.stem}-energy")
-        accounting.tell_ledgers(
-            source, names, RunPlan(duration, samples, dt, seed=seed), clip, amortise, folder or beside, as_json
-        )
+        accounting.tell_ledgers(source, names, opener, plan, amortise, folder or beside, as_json)
+
+
+app.command()(sweep)
 
 
 @app.command()

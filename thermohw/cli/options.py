@@ -7,12 +7,14 @@ from typing import Annotated, Any, get_args
 import typer
 
 from thermohw import backends as devices
-from thermohw.backends import AnalogDevice, Clipping, EmulatedDevice, SimulatedDevice
+from thermohw.backends import AnalogDevice, Clipping
 from thermohw.backends.analog import SETTLING
-from thermohw.cards import load_card
 from thermohw.cli.console import err
+from thermohw.device import ThermodynamicDevice
 from thermohw.errors import DeviceLimitError, TrainingError
 from thermohw.langevin.engine import Integrator
+from thermohw.langevin.noise import choose_seed
+from thermohw.nonideal import NonidealDevice, load_profile
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of all noise; chosen and recorded if not given.")]
@@ -23,6 +25,14 @@ TimeStep = Annotated[float | None, typer.Option("--dt", help="Time step; the dev
 DeviceName = Annotated[str, typer.Option("--device", help="Name of a device card, or path of one; `devices` lists.")]
 Overdamped = Annotated[bool, typer.Option("--overdamped", help="Leave inertia out, where it is negligible.")]
 Clip = Annotated[bool, typer.Option("--clip", help="Let couplings and biases saturate at the device's ranges.")]
+Effects = Annotated[
+    str | None,
+    typer.Option("--effects", help="Imperfections: a profile's name (ideal, typical, …), or the path of one, .toml."),
+]
+DeviceSeed = Annotated[
+    int | None,
+    typer.Option("--device-seed", min=0, help="Which device of its kind; chosen and recorded if not given."),
+]
 Mobility = Annotated[float, typer.Option(help="Mobility μ of the device, 1/(energy · time).")]
 ThermalEnergy = Annotated[float, typer.Option("--kt", help="Thermal energy, in the unit of the program's energies.")]
 IntegratorName = Annotated[
@@ -39,32 +49,39 @@ def open_device(
     *,
     overdamped: bool = False,
     clip: bool = False,
-) -> EmulatedDevice:
-    """Open a device by the name or the path of its card.
+    effects: str | None = None,
+    device_seed: int | None = None,
+) -> ThermodynamicDevice:
+    """Open a device by the name or the path of its card, with the imperfections of a profile if one is named.
 
     Raises:
         DeviceLimitError: An unknown integrator, or a parameter out of range or not this device's to set.
-        CardError: An unknown device, or a card that is not valid.
+        CardError: An unknown device or profile, or a card or profile that is not valid.
         StorageError: The card's file cannot be read.
     """
     integrators: dict[str | None, Integrator | None] = {None: None, **{known: known for known in get_args(Integrator)}}
     if integrator not in integrators:
         raise DeviceLimitError(f"unknown integrator {integrator!r}; there are: {', '.join(get_args(Integrator))}")
-    chosen = integrators[integrator]
-    card = load_card(name)
-    if card.kind == "ideal":
-        return SimulatedDevice(mobility, kT, integrator=chosen or "euler-maruyama")
-    if (mobility, kT) != (1.0, 1.0):
-        raise DeviceLimitError(f"--mobility and --kt belong to the ideal device; those of {card.name} are its card's")
-    return devices.open_device(card, overdamped=overdamped, clip=clip, integrator=chosen)
+    if effects is None and device_seed is not None:
+        raise DeviceLimitError("--device-seed tells imperfect devices apart: give --effects too")
+    profile = None if effects is None else load_profile(effects)
+    device = devices.open_device(
+        name, mobility=mobility, kT=kT, overdamped=overdamped, clip=clip, integrator=integrators[integrator]
+    )
+    return device if profile is None else NonidealDevice(device, profile.effects, device_seed)
 
 
-def clipping_of(device: EmulatedDevice) -> Clipping | None:
+def one_device_seed(effects: str | None, device_seed: int | None) -> int | None:
+    """Get the device seed of a command that opens several devices: one is chosen for all if none is given."""
+    return choose_seed() if effects is not None and device_seed is None else device_seed
+
+
+def clipping_of(device: ThermodynamicDevice) -> Clipping | None:
     """Get what clipping did to the loaded program, if the device clips."""
-    return device.clipping if isinstance(device, AnalogDevice) else None
+    return device.clipping if isinstance(device, AnalogDevice | NonidealDevice) else None
 
 
-def warn_of_inertia(device: EmulatedDevice, duration: float) -> None:
+def warn_of_inertia(device: ThermodynamicDevice, duration: float) -> None:
     """Say so where units have not come to rest by the end of a run."""
     settling = SETTLING * device.spec.mass
     if duration < settling:

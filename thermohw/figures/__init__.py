@@ -6,6 +6,7 @@ from thermohw.figures.charts import class_histogram, convergence, coupling_histo
 from thermohw.figures.energy_charts import break_even_curves, energy_ledgers
 from thermohw.figures.movie import animation
 from thermohw.figures.pictures import generation_filmstrips, noising_filmstrip, outcomes, receptive_fields
+from thermohw.figures.robustness import robustness
 
 __all__ = [
     "animation",
@@ -20,5 +21,6 @@ __all__ = [
     "noising_filmstrip",
     "outcomes",
     "receptive_fields",
+    "robustness",
     "save",
 ]

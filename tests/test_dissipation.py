@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Heat and entropy without detailed balance: against exact rates of linear computers, the first law, and `HeatMeter`."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from computers import COMPUTERS, INERTIAL, starts
+from numpy.typing import NDArray
+from scipy.linalg import solve_continuous_lyapunov
+
+from thermohw import BiasSchedule
+from thermohw.errors import ProgramError
+from thermohw.heat import EntropySplit, HeatMeter, entropy_split, steady_heat_rates
+from thermohw.langevin.as_built import AsBuilt
+from thermohw.langevin.engine import Dynamics, Integrator
+from thermohw.langevin.ensemble import Block, Ensemble, run_ensemble
+from thermohw.langevin.flicker import Flicker
+from thermohw.langevin.linear import LinearEngine, linear_steady_state
+from thermohw.langevin.overdamped import OverdampedEngine
+from thermohw.langevin.underdamped import UnderdampedEngine
+from thermohw.testing import assert_mean
+
+Floats = NDArray[np.float64]
+CHAINS = 4000
+STIFFNESS = 2.0
+
+
+def pair(felt: Floats, kT: list[float], mobility: float | list[float] = 1.0, mass: float = 0.0) -> AsBuilt:
+    """Two linear units; felt[i, j] is the coupling that unit i feels from unit j."""
+    bias = np.array([0.4, -1.0])
+    mobilities = np.array(mobility)
+    return AsBuilt(2, np.full(2, STIFFNESS / 2), np.zeros(2), bias, felt, mobilities, np.array(kT), mass=np.array(mass))
+
+
+RECIPROCAL, TURNING = np.array([[0.0, 1.2], [1.2, 0.0]]), np.array([[0.0, 1.0], [-1.5, 0.0]])
+PAIRS = {
+    "two temperatures": pair(RECIPROCAL, [0.5, 2.0], [1.0, 0.6]),
+    "not reciprocal": pair(TURNING, [0.8, 0.8], 0.7),
+    "both": pair(TURNING, [0.5, 1.5], [0.5, 1.0]),
+}
+
+
+def steady(built: AsBuilt) -> Floats:
+    """Draw states (chains, 2) of the steady state."""
+    drift, covariance = linear_steady_state(built)
+    normal = np.random.default_rng(5).normal(size=(CHAINS, 2))
+    return np.linalg.solve(drift, -built.mobility * built.biases) + normal @ np.linalg.cholesky(covariance).T
+
+
+def run(dynamics: Dynamics, initial: Floats, steps: int, observers: tuple[HeatMeter, ...] = (), seed: int = 7) -> Any:
+    """Run an ensemble and join its blocks; returns heat, entropy, work, energy drop, initial and final states."""
+    engine = (UnderdampedEngine if dynamics.as_built.inertial else OverdampedEngine)(dynamics)
+    blocks: list[Block] = []
+    for block in run_ensemble(Ensemble(engine, dynamics, initial, len(initial), steps, seed), observers):
+        blocks.append(block)
+        for observer, seen in zip(observers, block.observers, strict=True):
+            observer.absorb(seen)
+    names = ("heat", "entropy", "work", "energy_drop", "initial", "states")
+    return [np.concatenate([np.asarray(getattr(block, name)) for block in blocks]) for name in names]
+
+
+# The rates of linear computers
+
+
+def test_the_rates_of_two_known_machines() -> None:
+    """Heat conducted from bath to bath, J² μ (T1 − T2)/2k, and what turns a linear pair round, 2 μ a² T/k."""
+    conducting = pair(RECIPROCAL, [0.5, 2.0])
+    current = 1.2**2 * (0.5 - 2.0) / (2 * STIFFNESS)
+    np.testing.assert_allclose(steady_heat_rates(conducting), [-current, current], rtol=1e-12)
+    turning = pair(np.array([[0.0, 1.1], [-1.1, 0.0]]), [0.8, 0.8])
+    np.testing.assert_allclose(steady_heat_rates(turning), 1.1**2 * 0.8 / STIFFNESS, rtol=1e-12)
+    np.testing.assert_allclose(steady_heat_rates(pair(RECIPROCAL, [0.8, 0.8], [0.3, 2.0])), 0, atol=1e-15)
+
+
+@pytest.fixture(scope="module", params=PAIRS)
+def steady_run(request: pytest.FixtureRequest) -> tuple[AsBuilt, float, list[Floats]]:
+    built, time, steps = PAIRS[request.param], 3.0, 2000
+    return built, time, run(Dynamics(built, time / steps, dtype=np.float64), steady(built), steps)
+
+
+def test_heat_and_entropy_flow_at_the_exact_rates(steady_run: tuple[AsBuilt, float, list[Floats]]) -> None:
+    built, time, (heat, entropy, *_) = steady_run
+    rates = steady_heat_rates(built)
+    entropy_rate = float((rates / built.kT).sum())
+    assert entropy_rate > 0.1
+    assert_mean(heat / time, rates.sum(), 4)
+    assert_mean(entropy / time, entropy_rate, 4)
+    for wrong in (0.0, 0.8 * entropy_rate, 1.2 * entropy_rate):
+        with pytest.raises(AssertionError):
+            assert_mean(entropy / time, wrong, 4)
+
+
+def split_of(built: AsBuilt, outcome: list[Floats]) -> EntropySplit:
+    return entropy_split(built, outcome[4], outcome[5], outcome[1])
+
+
+def test_in_the_steady_state_all_entropy_keeps_house(steady_run: tuple[AsBuilt, float, list[Floats]]) -> None:
+    built, time, outcome = steady_run
+    split = split_of(built, outcome)
+    np.testing.assert_allclose(split.excess + split.housekeeping, outcome[1], rtol=1e-12)
+    assert_mean(split.excess, 0, 4)
+    assert_mean(split.housekeeping / time, float((steady_heat_rates(built) / built.kT).sum()), 4)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_housekeeping_obeys_its_fluctuation_theorem_from_any_start(name: str) -> None:
+    """⟨e^{−s_hk}⟩ = 1 whatever the initial states (Speck and Seifert); for the whole entropy it is not."""
+    built, steps = PAIRS[name], 1000
+    far = np.tile([1.5, 1.5], (CHAINS, 1))
+    outcome = run(Dynamics(built, 5e-4, dtype=np.float64), far, steps)
+    split = split_of(built, outcome)
+    assert_mean(np.exp(-split.housekeeping), 1, 4)
+    assert split.excess.mean() > 0.5  # it relaxes
+    for wrong in (np.exp(-outcome[1]), np.exp(-1.3 * split.housekeeping)):
+        with pytest.raises(AssertionError):
+            assert_mean(wrong, 1, 4)
+
+
+def test_with_inertia_heat_flows_at_the_exact_rate() -> None:
+    """Bath i takes (⟨v_i²⟩ − kT_i/m)/μ_i per time, ⟨v²⟩ from Lyapunov's equation in x and v."""
+    time, steps, mass, temperatures = 6.0, 1500, 0.5, np.array([0.5, 2.0])
+    for felt in (RECIPROCAL, TURNING):
+        built = pair(felt, temperatures.tolist(), [1.0, 0.6], mass)
+        stiffness = felt + STIFFNESS * np.eye(2)
+        friction = np.diag(1 / (built.mobility * mass))
+        drift = np.block([[np.zeros((2, 2)), -np.eye(2)], [stiffness / mass, friction]])
+        noise = np.diag([0.0, 0.0, *(2 * temperatures / (built.mobility * mass**2))])
+        speeds = np.diag(np.asarray(solve_continuous_lyapunov(drift, noise)))[2:]
+        rates = (speeds - temperatures / mass) / built.mobility
+        dynamics = Dynamics(built, 2 * time / steps, dtype=np.float64)
+        warm = run(dynamics, np.zeros((CHAINS, 2)), steps)[5]
+        heat, entropy = run(replace(dynamics, dt=time / steps), warm, steps, seed=8)[:2]
+        expected = float((rates / temperatures).sum())
+        settling = 0.5 * (mass * speeds - temperatures)  # velocities start as Maxwell's, at their own baths' kT
+        assert_mean(entropy / time, expected - float((settling / temperatures).sum()) / time, 4)
+        if felt is TURNING:
+            assert_mean(heat / time, rates.sum() - settling.sum() / time, 4)
+        with pytest.raises(AssertionError):
+            assert_mean(entropy / time, 0.8 * expected, 4)
+
+
+# At equilibrium, and where nothing is linear
+
+
+def ramp(units: int) -> BiasSchedule:
+    return BiasSchedule(np.array([0.013, 0.131, 0.3777]), np.random.default_rng(4).normal(size=(3, units)))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", ["full", "layered", "grid", "cosine"])
+def test_at_one_temperature_with_a_potential_entropy_is_the_heat_of_the_first_law(name: str, dtype: Any) -> None:
+    """What makes the computer count as out of balance here is one kT that differs by rounding."""
+    computer = COMPUTERS[name]()
+    nudged = computer.kT * (1 + 1e-12 * (np.arange(computer.units) == 0))
+    dynamics = Dynamics(replace(computer, kT=nudged), 1e-3, ramp(computer.units), dtype=dtype)
+    initial = starts(computer, 30)
+    heat, entropy, work, drop, *_ = run(dynamics, initial, 400)
+    np.testing.assert_array_equal(heat, drop + work)
+    np.testing.assert_allclose(0.8 * entropy, heat, rtol=2e-3, atol=2e-3 * np.abs(heat).max())
+    coarse = run(replace(dynamics, dt=4e-3), initial, 100)
+    assert np.abs(0.8 * coarse[1] - coarse[0]).mean() > 2 * np.abs(0.8 * entropy - heat).mean() or dtype is np.float32
+    balanced = run(replace(dynamics, as_built=computer), initial, 400)
+    np.testing.assert_array_equal(balanced[0], heat)
+    assert balanced[1].tolist() == [None] * len(balanced[1])
+
+
+@pytest.mark.parametrize("name", ["full", "layered"])
+def test_with_inertia_the_baths_take_what_the_first_law_says(name: str) -> None:
+    computer = INERTIAL[name]()
+    nudged = computer.kT * (1 + 1e-12 * (np.arange(computer.units) == 0))
+    dynamics = Dynamics(replace(computer, kT=nudged), 1e-3, ramp(computer.units), dtype=np.float64)
+    heat, entropy, *_ = run(dynamics, starts(computer, 30), 400)
+    np.testing.assert_allclose(0.8 * entropy, heat, rtol=2e-3, atol=2e-3 * np.abs(heat).max())
+
+
+@pytest.mark.parametrize("integrator", ["euler-maruyama", "leimkuhler-matthews"])
+@pytest.mark.parametrize("name", ["not reciprocal", "unequal units"])
+def test_heat_is_what_the_heat_meter_measures(name: str, integrator: Integrator) -> None:
+    computer = COMPUTERS[name]()
+    dynamics = Dynamics(computer, 0.01, ramp(computer.units), integrator, np.float64)
+    meter = HeatMeter()
+    heat, entropy, work, drop, *_ = run(dynamics, starts(computer, 40), 60, (meter,))
+    if computer.symmetric:  # several temperatures, some of them zero
+        np.testing.assert_array_equal(heat, drop + work)
+        np.testing.assert_allclose(meter.heat, heat, rtol=0.02)
+        assert np.isnan(entropy).all()
+    else:
+        np.testing.assert_allclose(heat, meter.heat, rtol=1e-10)
+        np.testing.assert_allclose(entropy, heat / 0.8, rtol=1e-10)
+        assert np.abs(heat / (drop + work) - 1).max() > 0.05  # which is not the energy that the symmetric part lost
+
+
+# What has no answer
+
+
+def test_entropies_that_do_not_exist_are_refused() -> None:
+    states = np.zeros((3, 2))
+    with pytest.raises(ProgramError, match="unit 1 has kT = 0"):
+        entropy_split(pair(TURNING, [1.0, 0.0]), states, states, np.zeros(3))
+    wrong: list[dict[str, Any]] = [
+        {"J4": np.ones(2)}, {"mass": np.ones(2)}, {"noise_time": np.ones(2)}, {"rail": np.ones(2)},
+        {"flicker": Flicker(1.0, 0.1, 1.0)}, {"J2": np.full(2, -1.0)},
+    ]  # fmt: skip
+    for change in wrong:
+        with pytest.raises(ProgramError):
+            steady_heat_rates(replace(PAIRS["both"], **change))
+        with pytest.raises(ProgramError):
+            entropy_split(replace(PAIRS["both"], **change), states, states, np.zeros(3))
+
+
+def test_exact_propagation_does_not_pretend_to_know_the_path() -> None:
+    dynamics = Dynamics(PAIRS["both"], 0.5, dtype=np.float64)
+    block = next(run_ensemble(Ensemble(LinearEngine(dynamics), dynamics, np.zeros((4, 2)), 4, 2, 1)))
+    assert np.isnan(block.heat).all() and block.entropy is not None and np.isnan(block.entropy).all()
