@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heat and entropy without detailed balance: against exact rates of linear computers, the first law, and `HeatMeter`."""
+"""Heat and entropy without detailed balance: against exact rates of linear computers, first law, and `HeatMeter`."""
 
 from dataclasses import replace
 from typing import Any

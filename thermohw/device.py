@@ -129,6 +129,7 @@ class ThermodynamicDevice(ABC):
             readout.times,
             readout.velocities,
             readout.initial_velocities,
+            readout.entropy,
         )
 
     @final

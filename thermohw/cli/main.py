@@ -30,6 +30,7 @@ from thermohw.cli.options import (
     ThermalEnergy,
     TimeStep,
     clipping_of,
+    noising_device,
     one_device_seed,
     open_device,
     parse_classes,
@@ -39,9 +40,11 @@ from thermohw.cli.options import (
 from thermohw.cli.sources import open_source
 from thermohw.cli.sweeping import sweep
 from thermohw.energy.workload import SAMPLES_PER_PROGRAMMING
+from thermohw.nonideal import load_profile
 from thermohw.plan import RunPlan
 from thermohw.report import save_figures, training_figures
 from thermohw.storage import require_writable
+from thermohw.training.coupling_errors import CouplingErrors
 from thermohw.training.run import train as train_images
 
 app = typer.Typer(
@@ -93,6 +96,14 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE of the configuration; repeatable.")
     ] = None,
+    hardware_aware: Annotated[
+        str | None, typer.Option("--hardware-aware", help="Profile of imperfections of couplings to reckon with.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Card of the device that noises, for --set statistics=sampled.")
+    ] = None,
+    effects: Effects = None,
+    device_seed: DeviceSeed = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch MNIST into DIR if it is not there.")] = False,
     seed: Seed = None,
     as_json: AsJson = False,
@@ -102,11 +113,13 @@ def train(
         overrides: dict[str, Any] = parse_settings(override or [])
         named = {"method": method, "hidden": hidden, "seed": seed}
         overrides |= {name: value for name, value in named.items() if value is not None}
+        if hardware_aware is not None:
+            overrides["errors"] = CouplingErrors.of(load_profile(hardware_aware).effects).model_dump()
         stack = datasets.load(images, download=download)
         classes = parse_classes(select)
         chosen = stack.select(classes if classes is not None else stack.classes.tolist(), per_class, skip)
-        with progress_bar("training") as progress:
-            run = train_images(chosen, preset, overrides=overrides, folder=folder, progress=progress)
+        with progress_bar("training") as progress, noising_device(device, effects, device_seed) as noiser:
+            run = train_images(chosen, preset, overrides=overrides, folder=folder, device=noiser, progress=progress)
         drawn = save_figures(training_figures(run, chosen), folder / "figures")
         if as_json:
             print_json({"run": str(folder), "metrics": run.metrics, "config": run.config.model_dump()})

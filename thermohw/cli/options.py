@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options that several commands share."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -69,6 +70,20 @@ def open_device(
         name, mobility=mobility, kT=kT, overdamped=overdamped, clip=clip, integrator=integrators[integrator]
     )
     return device if profile is None else NonidealDevice(device, profile.effects, device_seed)
+
+
+def noising_device(
+    name: str | None, effects: str | None, device_seed: int | None
+) -> AbstractContextManager[ThermodynamicDevice | None]:
+    """Open the device on which a training samples its noising; nothing where none is asked for.
+
+    Raises:
+        DeviceLimitError: A device seed without effects.
+        CardError: An unknown device or profile, or one that is not valid.
+    """
+    if (name, effects, device_seed) == (None, None, None):
+        return nullcontext()
+    return open_device(name or "ideal", effects=effects, device_seed=device_seed)
 
 
 def one_device_seed(effects: str | None, device_seed: int | None) -> int | None:

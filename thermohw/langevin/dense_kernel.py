@@ -116,28 +116,22 @@ def noise_of_row(step, r, chain, key, buffers, previous, imperfect, memory, nois
 
 
 @inlined
-def heat_of_row(xa, xb, old, before, linear, cubic, push, pushed, fields, r, weights, flow):
+def heat_of_row(xa, xb, old, before, push, fields, r, weights, flow):
     """Add a step's share to the heat and entropy (2,) of row r; see `heat_of_units`."""
     faa, fba, fab, fbb = fields
     na = xa.size
-    heat_of_units(
-        xa, old[:na], before[:na], linear[:na], cubic[:na], push[:na], pushed[:na], faa[r % len(faa)],
-        fba[r % len(fba)], (weights[0][:na], weights[1][:na]), flow,
-    )  # fmt: skip
-    heat_of_units(
-        xb, old[na:], before[na:], linear[na:], cubic[na:], push[na:], pushed[na:], fab[r % len(fab)],
-        fbb[r % len(fbb)], (weights[0][na:], weights[1][na:]), flow,
-    )  # fmt: skip
+    first, second = (weights[0][:na], weights[1][:na]), (weights[0][na:], weights[1][na:])
+    heat_of_units(xa, old[:na], before[:na], push[:na], faa[r % len(faa)], fba[r % len(fba)], first, flow)
+    heat_of_units(xb, old[na:], before[na:], push[na:], fab[r % len(fab)], fbb[r % len(fbb)], second, flow)
 
 
 @inlined
-def last_heat(xa, xb, matrices, fields, before, linear, cubic, sines, push, pushed, weights, flow):
-    """Add what the forces at the end of the last step contribute to the heat of all rows."""
+def last_heat(xa, xb, matrices, fields, before, push, weights, flow):
+    """Add what the couplings at the end of the last step contribute to the heat of all rows."""
     layer_fields(xa, xb, matrices, fields)
     for r in range(flow.shape[0]):
-        sines_of_layers(xa[r], xb[r], sines, push, pushed)
         old = np.concatenate((xa[r], xb[r]))
-        heat_of_row(xa[r], xb[r], old, before[r], linear, cubic, push, pushed, fields, r, weights, flow[r])
+        heat_of_row(xa[r], xb[r], old, before[r], push, fields, r, weights, flow[r])
 
 
 @inlined
@@ -203,7 +197,7 @@ def advance_dense(
                 failed = step
             if flow.shape[0]:
                 old, before = passed[k % 2, r], passed[(k + 1) % 2, r]
-                heat_of_row(xa[r], xb[r], old, before, linear, cubic, push, pushed, fields, r, imperfect[3], flow[r])
+                heat_of_row(xa[r], xb[r], old, before, push, fields, r, imperfect[3], flow[r])
             if changing:
                 work[r] += bias_work(bias[:na], following[:na], xa[r]) + bias_work(bias[na:], following[na:], xb[r])
             if (k + 1) % spacing == 0:
@@ -215,7 +209,6 @@ def advance_dense(
             push[:] = (scale * bias).astype(x.dtype)
             pushed[:] = push
     if flow.shape[0] and steps:
-        before = passed[(steps - 1) % 2]
-        last_heat(xa, xb, matrices, fields, before, linear, cubic, sines, push, pushed, imperfect[3], flow)
+        last_heat(xa, xb, matrices, fields, passed[(steps - 1) % 2], push, imperfect[3], flow)
     x[:, :na], x[:, na:] = xa, xb
     return failed

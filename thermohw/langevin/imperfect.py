@@ -15,6 +15,16 @@ def inverse_temperatures(built: AsBuilt) -> NDArray[np.float64]:
     return 1 / np.where(built.kT > 0, built.kT, np.nan)
 
 
+def onsite_heat(built: AsBuilt, states: Floats) -> NDArray[np.float64]:
+    """Get the on-site energies of states (chains, units), without biases, and those over kT_i, summed; (chains, 2).
+
+    What overdamped units lose of them is heat, exactly, at any time step: only the work of couplings and of changing
+    biases depends on the path.
+    """
+    energy = built.onsite.energy(np.asarray(states, np.float64))
+    return np.stack([energy.sum(axis=1), energy @ inverse_temperatures(built)], axis=1)
+
+
 def imperfect_terms(dynamics: Dynamics, scale: NDArray[np.float64]) -> tuple[Any, ...]:
     """Get the coefficients of imperfect dynamics for compiled kernels; what is off has size 0.
 

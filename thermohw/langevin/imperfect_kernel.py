@@ -90,17 +90,16 @@ def drift_within(x, u, loss, amplitude, noise, rail, total):
 
 
 @inlined
-def heat_of_units(x, old, before, linear, cubic, push, pushed, field_a, field_b, weights, flow):
-    """Add the share of one step to the heat and entropy of one chain: −½ f(old)·(x − before) − push·(x − old), scaled.
+def heat_of_units(x, old, before, push, field_a, field_b, weights, flow):
+    """Add the share of one step to the heat and entropy of one chain: −½ K old·(x − before) − push·(x − old), scaled.
 
-    f is the drift without bias; summed over steps this is the Stratonovich work of the forces, with `last_heat` added.
+    Summed over steps, with `last_heat`, this is the Stratonovich work of couplings and biases; see `onsite_heat`.
     """
     inverse, beta = weights
     half, heat, entropy = x.dtype.type(0.5), x.dtype.type(0), x.dtype.type(0)
     for j in range(x.size):
-        q = old[j]
-        drift = (linear[j] + cubic[j] * q * q) * q + (pushed[j] - push[j]) + field_a[j] + field_b[j]
-        gain = inverse[j] * (half * drift * (x[j] - before[j]) + push[j] * (x[j] - q))
+        drift = half * (field_a[j] + field_b[j])
+        gain = inverse[j] * (drift * (x[j] - before[j]) + push[j] * (x[j] - old[j]))
         heat -= gain
         entropy -= beta[j] * gain
     flow[0] += heat
@@ -108,13 +107,11 @@ def heat_of_units(x, old, before, linear, cubic, push, pushed, field_a, field_b,
 
 
 @inlined
-def heat_of_lanes(x, old, before, linear, cubic, push, force, inverse, beta, flow):
+def heat_of_lanes(x, old, before, push, field, inverse, beta, flow):
     """Do the same for one unit of all chains (lanes,); flow (2, lanes)."""
     half = x.dtype.type(0.5)
     for lane in range(x.size):
-        q = old[lane]
-        drift = (linear + cubic * q * q) * q + force[lane]
-        gain = inverse * (half * drift * (x[lane] - before[lane]) + push * (x[lane] - q))
+        gain = inverse * (half * field[lane] * (x[lane] - before[lane]) + push * (x[lane] - old[lane]))
         flow[0, lane] -= gain
         flow[1, lane] -= beta * gain
 

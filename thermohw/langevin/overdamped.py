@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from thermohw.langevin.as_built import AsBuilt
 from thermohw.langevin.dense_kernel import advance_dense
 from thermohw.langevin.engine import Dynamics, Floats, Memory, NoiseKey
-from thermohw.langevin.imperfect import imperfect_terms
+from thermohw.langevin.imperfect import imperfect_terms, onsite_heat
 from thermohw.langevin.noise_kernel import fill_noise
 from thermohw.langevin.sparse_kernel import advance_sparse
 from thermohw.langevin.stability import amplitude_limit, divergence
@@ -63,12 +63,16 @@ class OverdampedEngine:
         previous = np.empty((len(states) if smooth else 0, states.shape[1]), states.dtype)
         if smooth:
             fill_noise(previous, key.first_step, key.first_chain, key.halves)
+        if len(memory.flow):
+            memory.flow[:] += onsite_heat(self.dynamics.as_built, states)
         first = (key.first_chain, key.first_step)
         # chosen here and not stored: a compiled function that is pickled is compiled again by every process
         kernel: Callable[..., int] = advance_sparse if self._sparse else advance_dense
         failed = kernel(states, *self._parameters, previous, memory.arrays(), key.halves, first, steps, work, record)
         if failed >= 0:
             raise divergence(states, self.dynamics, failed, key.first_chain)
+        if len(memory.flow):
+            memory.flow[:] -= onsite_heat(self.dynamics.as_built, states)
 
 
 def is_sparse(built: AsBuilt) -> bool:

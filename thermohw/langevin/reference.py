@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermohw.langevin.engine import Dynamics, Floats, Memory, NoiseKey
-from thermohw.langevin.imperfect import inverse_temperatures
+from thermohw.langevin.imperfect import inverse_temperatures, onsite_heat
 from thermohw.langevin.noise import DYNAMICS, normals
 from thermohw.langevin.splitting import Splitting
 from thermohw.langevin.stability import check_finite
@@ -43,6 +43,9 @@ class ReferenceEngine:
         spacing = steps // record.shape[0] if record.shape[0] else steps + 1
         x = states.astype(np.float64)
         bias = dynamics.biases_at(key.first_step)
+        counted = len(memory.flow) > 0 and not built.inertial
+        if counted:
+            memory.flow[:] += onsite_heat(built, x)
         v = np.zeros(x.shape) if velocities is None else velocities.astype(np.float64)
         for step in range(key.first_step, key.first_step + steps):
             if built.inertial:
@@ -58,6 +61,8 @@ class ReferenceEngine:
             taken = step + 1 - key.first_step
             if taken % spacing == 0:
                 record[taken // spacing - 1] = x
+        if counted:
+            memory.flow[:] -= onsite_heat(built, x)
         states[:] = x
         noise.store(memory)
         if velocities is not None:
@@ -108,12 +113,13 @@ def reflected(x: Array, v: Array, rail: Array) -> tuple[Array, Array]:
 
 
 def _euler(dynamics: Dynamics, x: Array, bias: Array, noise: Array) -> tuple[Array, Array]:
-    """Take a step; returns the states and the work of each unit's force, which is its heat."""
+    """Take a step; returns the states and the work of couplings and biases on each unit."""
     built, dt = dynamics.as_built, dynamics.dt
     force = built.force(x, bias)
     after = x + built.mobility * dt * force + np.sqrt(2 * built.mobility * built.kT * dt) * noise
     after, _ = reflected(after, after, built.rail)
-    return after, 0.5 * (force + built.force(after, bias)) * (after - x)
+    work = 0.5 * (force + built.onsite.slope(x) + built.force(after, bias) + built.onsite.slope(after)) * (after - x)
+    return after, work
 
 
 def _baoab(dynamics: Dynamics, x: Array, v: Array, bias: Array, noise: Array) -> tuple[Array, Array, Array]:

@@ -125,17 +125,12 @@ def average_lanes(noise, before):
 
 
 @inlined
-def last_heat_of_lanes(x, before, matrix, linear, cubic, sines, force, weights, flow):
-    """Add what the forces at the end of the last step contribute to the heat."""
+def last_heat_of_lanes(x, before, matrix, force, weights, flow):
+    """Add what the couplings at the end of the last step contribute to the heat."""
     fields(x, matrix[0], matrix[1], matrix[2], force)
-    wavenumber, strength = sines
     none = x.dtype.type(0)
     for u in range(x.shape[0]):
-        if wavenumber.size:
-            sine_of_lanes(x[u], wavenumber[u], strength[u], force[u])
-        heat_of_lanes(
-            x[u], x[u], before[u], linear[u], cubic[u], none, force[u], weights[0][u], weights[1][u], flow
-        )  # fmt: skip
+        heat_of_lanes(x[u], x[u], before[u], none, force[u], weights[0][u], weights[1][u], flow)
 
 
 @compiled
@@ -148,7 +143,7 @@ def advance_sparse(
     (lanes, units), (wavenumber, strength), rail, weights = x.shape, sines, imperfect[1], imperfect[3]
     xt, before, remembered = np.ascontiguousarray(x.T), np.ascontiguousarray(previous.T), lanes_of_memory(memory)
     flow = remembered[3]
-    passed = np.empty((2, units, flow.shape[1]), x.dtype)
+    passed, felt = np.empty((2, units, flow.shape[1]), x.dtype), np.empty(flow.shape[1], x.dtype)
     passed[1] = xt[:, : flow.shape[1]]
     force, total = np.empty((units, lanes), x.dtype), np.empty(lanes, x.dtype)
     noise = np.empty((4 * ((units + 3) // 4), lanes), x.dtype)
@@ -167,15 +162,14 @@ def advance_sparse(
         old[:] = xt[:, : flow.shape[1]]
         for u in range(units):
             push = x.dtype.type(scale[u] * bias[u])
+            felt[:] = force[u, : felt.size]
             if wavenumber.size:
                 sine_of_lanes(xt[u], wavenumber[u], strength[u], force[u])
             update_lanes(xt[u], linear[u], cubic[u], push, force[u], amplitude[u], noise[u], total)
             if rail.size:
                 reflect_lanes(xt[u], rail[u])
             if weights[0].size:
-                heat_of_lanes(
-                    xt[u], old[u], older[u], linear[u], cubic[u], push, force[u], weights[0][u], weights[1][u], flow
-                )  # fmt: skip
+                heat_of_lanes(xt[u], old[u], older[u], push, felt, weights[0][u], weights[1][u], flow)
         for lane in range(lanes):
             if not total[lane] < limit:
                 x[:] = xt.T
@@ -189,7 +183,7 @@ def advance_sparse(
         if (k + 1) % spacing == 0:
             record[(k + 1) // spacing - 1] = xt.T
     if weights[0].size and steps:
-        last_heat_of_lanes(xt, passed[(steps - 1) % 2], matrix, linear, cubic, sines, force, weights, flow)
+        last_heat_of_lanes(xt, passed[(steps - 1) % 2], matrix, force, weights, flow)
     store_memory(remembered, memory)
     x[:] = xt.T
     return -1
