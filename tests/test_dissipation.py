@@ -104,20 +104,6 @@ def test_in_the_steady_state_all_entropy_keeps_house(steady_run: tuple[AsBuilt, 
     assert_mean(split.housekeeping / time, float((steady_heat_rates(built) / built.kT).sum()), 4)
 
 
-@pytest.mark.parametrize("name", PAIRS)
-def test_housekeeping_obeys_its_fluctuation_theorem_from_any_start(name: str) -> None:
-    """⟨e^{−s_hk}⟩ = 1 whatever the initial states (Speck and Seifert); for the whole entropy it is not."""
-    built, steps = PAIRS[name], 1000
-    far = np.tile([1.5, 1.5], (CHAINS, 1))
-    outcome = run(Dynamics(built, 5e-4, dtype=np.float64), far, steps)
-    split = split_of(built, outcome)
-    assert_mean(np.exp(-split.housekeeping), 1, 4)
-    assert split.excess.mean() > 0.5  # it relaxes
-    for wrong in (np.exp(-outcome[1]), np.exp(-1.3 * split.housekeeping)):
-        with pytest.raises(AssertionError):
-            assert_mean(wrong, 1, 4)
-
-
 def test_with_inertia_heat_flows_at_the_exact_rate() -> None:
     """Bath i takes (⟨v_i²⟩ − kT_i/m)/μ_i per time, ⟨v²⟩ from Lyapunov's equation in x and v."""
     time, steps, mass, temperatures = 6.0, 1500, 0.5, np.array([0.5, 2.0])
@@ -148,48 +134,66 @@ def ramp(units: int) -> BiasSchedule:
     return BiasSchedule(np.array([0.013, 0.131, 0.3777]), np.random.default_rng(4).normal(size=(3, units)))
 
 
+def nudged(computer: AsBuilt) -> AsBuilt:
+    """The same computer, but that one kT differs by less than anything shows: it counts as out of balance."""
+    return replace(computer, kT=computer.kT * (1 + 1e-13 * (np.arange(computer.units) == 0)))
+
+
+@pytest.mark.parametrize("dt", [0.001, 0.01])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", ["full", "layered", "grid", "cosine"])
-def test_at_one_temperature_with_a_potential_entropy_is_the_heat_of_the_first_law(name: str, dtype: Any) -> None:
-    """What makes the computer count as out of balance here is one kT that differs by rounding."""
+def test_at_one_temperature_entropy_is_the_heat_of_the_first_law(name: str, dtype: Any, dt: float) -> None:
     computer = COMPUTERS[name]()
-    nudged = computer.kT * (1 + 1e-12 * (np.arange(computer.units) == 0))
-    dynamics = Dynamics(replace(computer, kT=nudged), 1e-3, ramp(computer.units), dtype=dtype)
+    dynamics = Dynamics(nudged(computer), dt, ramp(computer.units), dtype=dtype)
     initial = starts(computer, 30)
-    heat, entropy, work, drop, *_ = run(dynamics, initial, 400)
+    heat, entropy, work, drop, *_ = run(dynamics, initial, round(0.4 / dt))
     np.testing.assert_array_equal(heat, drop + work)
-    np.testing.assert_allclose(0.8 * entropy, heat, rtol=2e-3, atol=2e-3 * np.abs(heat).max())
-    coarse = run(replace(dynamics, dt=4e-3), initial, 100)
-    assert np.abs(0.8 * coarse[1] - coarse[0]).mean() > 2 * np.abs(0.8 * entropy - heat).mean() or dtype is np.float32
-    balanced = run(replace(dynamics, as_built=computer), initial, 400)
+    tolerance = 1e-9 if dtype is np.float64 else 2e-5
+    np.testing.assert_allclose(0.8 * entropy, heat, rtol=tolerance, atol=tolerance * np.abs(heat).max())
+    balanced = run(replace(dynamics, as_built=computer), initial, round(0.4 / dt))
     np.testing.assert_array_equal(balanced[0], heat)
-    assert balanced[1].tolist() == [None] * len(balanced[1])
+    assert set(balanced[1].tolist()) == {None}
 
 
 @pytest.mark.parametrize("name", ["full", "layered"])
 def test_with_inertia_the_baths_take_what_the_first_law_says(name: str) -> None:
     computer = INERTIAL[name]()
-    nudged = computer.kT * (1 + 1e-12 * (np.arange(computer.units) == 0))
-    dynamics = Dynamics(replace(computer, kT=nudged), 1e-3, ramp(computer.units), dtype=np.float64)
-    heat, entropy, *_ = run(dynamics, starts(computer, 30), 400)
-    np.testing.assert_allclose(0.8 * entropy, heat, rtol=2e-3, atol=2e-3 * np.abs(heat).max())
+    errors: list[float] = []
+    for dt in (0.004, 0.002):
+        dynamics = Dynamics(nudged(computer), dt, ramp(computer.units), dtype=np.float64)
+        heat, entropy, *_ = run(dynamics, starts(computer, 30), round(0.4 / dt))
+        errors.append(float(np.abs(0.8 * entropy - heat).max() / np.abs(heat).max()))
+    print(errors)
+    assert errors[1] < 2e-3 and errors[0] > 3 * errors[1]  # BAOAB keeps the energy to second order
+
+
+def metered(computer: AsBuilt, dt: float, integrator: Integrator) -> tuple[Floats, Floats]:
+    """Heat of the run and of a meter that sees every step, (chains,)."""
+    meter = HeatMeter()
+    dynamics = Dynamics(computer, dt, ramp(computer.units), integrator, np.float64)
+    heat, entropy, work, drop, *_ = run(dynamics, starts(computer, 40), round(0.4 / dt), (meter,))
+    np.testing.assert_allclose(entropy, heat / 0.8, rtol=1e-10)
+    assert np.abs(heat / (drop + work) - 1).max() > 0.02  # it is not the energy that the symmetric part lost
+    return heat, meter.heat
 
 
 @pytest.mark.parametrize("integrator", ["euler-maruyama", "leimkuhler-matthews"])
-@pytest.mark.parametrize("name", ["not reciprocal", "unequal units"])
-def test_heat_is_what_the_heat_meter_measures(name: str, integrator: Integrator) -> None:
-    computer = COMPUTERS[name]()
-    dynamics = Dynamics(computer, 0.01, ramp(computer.units), integrator, np.float64)
-    meter = HeatMeter()
-    heat, entropy, work, drop, *_ = run(dynamics, starts(computer, 40), 60, (meter,))
-    if computer.symmetric:  # several temperatures, some of them zero
-        np.testing.assert_array_equal(heat, drop + work)
-        np.testing.assert_allclose(meter.heat, heat, rtol=0.02)
-        assert np.isnan(entropy).all()
-    else:
-        np.testing.assert_allclose(heat, meter.heat, rtol=1e-10)
-        np.testing.assert_allclose(entropy, heat / 0.8, rtol=1e-10)
-        assert np.abs(heat / (drop + work) - 1).max() > 0.05  # which is not the energy that the symmetric part lost
+def test_heat_is_what_the_heat_meter_measures(integrator: Integrator) -> None:
+    quartic = COMPUTERS["not reciprocal"]()
+    linear = replace(quartic, J4=np.zeros(quartic.units))
+    np.testing.assert_allclose(*metered(linear, 0.01, integrator), rtol=1e-10)
+    errors = [float(np.abs(np.subtract(*metered(quartic, dt, integrator))).mean()) for dt in (4e-3, 1e-3)]
+    assert errors[0] > 3 * errors[1]  # the meter's trapezoidal rule tends to it
+    heat, meter = metered(quartic, 1e-3, integrator)
+    np.testing.assert_allclose(heat, meter, rtol=2e-3, atol=2e-3 * heat.max())
+
+
+def test_a_bath_without_temperature_takes_heat_but_its_entropy_is_not_a_number() -> None:
+    computer = COMPUTERS["unequal units"]()
+    assert not computer.kT.all()
+    heat, entropy, work, drop, *_ = run(Dynamics(computer, 0.01, dtype=np.float64), starts(computer, 20), 20)
+    np.testing.assert_array_equal(heat, drop + work)
+    assert np.isnan(entropy).all()
 
 
 # What has no answer

@@ -69,6 +69,15 @@ def drift(x, u, loss, amplitude, noise, total):
         total[lane] += q * q
 
 
+@inlined
+def drift_of_unit(x, u, loss, amplitude, noise, rail, unit, total):
+    """Drift within the rails, if there are any."""
+    if rail.size:
+        drift_within(x, u, loss, amplitude, noise, rail[unit], total)
+    else:
+        drift(x, u, loss, amplitude, noise, total)
+
+
 @compiled
 def advance_inertial(
     x: Any, u: Any, na: int, matrices: Any, rows: Any, linear: Any, cubic: Any, sines: Any, scale: Any, loss: Any,
@@ -91,7 +100,7 @@ def advance_inertial(
     held = bias.copy()
     spacing = steps // record.shape[0] if record.shape[0] else steps + 1
     (wavenumber, strength), (inverse, beta), remembered = sines, imperfect[3], lanes_of_memory(memory)
-    rail, flow, old = imperfect[1], remembered[3], np.empty((min(1, inverse.size), lanes), x.dtype)
+    flow, old = remembered[3], np.empty((min(1, inverse.size), lanes), x.dtype)
     for k in range(steps + 1):  # the last round is the second half kick of the last step
         share = x.dtype.type(0.5 if k == 0 or k == steps else 1.0)
         coupling_forces(xt, na, matrices, rows, force, more)
@@ -108,10 +117,7 @@ def advance_inertial(
             if k == steps:
                 continue
             old[:] = ut[unit]
-            if rail.size:
-                drift_within(xt[unit], ut[unit], loss[unit], amplitude[unit], noise[unit], rail[unit], total)
-            else:
-                drift(xt[unit], ut[unit], loss[unit], amplitude[unit], noise[unit], total)
+            drift_of_unit(xt[unit], ut[unit], loss[unit], amplitude[unit], noise[unit], imperfect[1], unit, total)
             if inverse.size:
                 bath_heat(old[0], ut[unit], inverse[unit], beta[unit], flow)
         if k == steps:
