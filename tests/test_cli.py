@@ -282,3 +282,20 @@ def test_the_demo_goes_the_whole_road(tmp_path: Path) -> None:
     assert len(told["figures"]) == 10
     assert len(told["tables"]) == 5
     assert all(Path(file).exists() for file in [*told["figures"], *told["tables"]])
+
+
+def test_train_reckons_with_a_profile(images: Path, tmp_path: Path) -> None:
+    told = call_json(
+        "train", "--images", f"npz:{images}", *SMALL, "--hardware-aware", "pessimistic", "--out", tmp_path / "run"
+    )
+    errors = told["config"]["errors"]
+    assert errors["line"] == 0.05 and errors["gain"] < 0.7 and errors["crosstalk"] == 0.01
+
+
+def test_train_noises_on_a_device(images: Path, tmp_path: Path) -> None:
+    arguments = ("train", "--images", f"npz:{images}", *SMALL, "--device", "rc_chip", "--effects", "typical")
+    sampled = ("--device-seed", 3, "--set", "statistics=sampled", "--set", "trajectories=400", "--set", "ridge=0.1")
+    told = call_json(*arguments, *sampled, "--set", "unit_law=measured", "--out", tmp_path / "run")
+    assert told["config"]["unit_law"] == "measured"
+    refused((*arguments, "--device-seed", 3, "--out", tmp_path / "other"), "statistics=sampled")
+    refused((*arguments, "--hardware-aware", "nonesuch", "--out", tmp_path / "third"), "unknown profile", "typical")

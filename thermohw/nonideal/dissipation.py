@@ -46,9 +46,9 @@ def entropy_production(device: ThermodynamicDevice, plan: RunPlan, samples: Samp
     """Split the entropy production of a run that a device has just done, as T. Speck and U. Seifert do.
 
     J. Phys. A 38, L581 (2005). Of a linear computer at constant biases the split is exact for each sample, where its
-    states are read exactly. Of others
-    the steady state's density is not known: housekeeping is the mean entropy production of a second stretch of the
-    same length, taken to be steady, and excess is the rest; the device runs again for that.
+    noise is white and its states are read exactly. Of others the steady state's density is not known: housekeeping is
+    the mean entropy production of a second stretch of the same length, taken to be steady, and excess is the rest; the
+    device runs again for that.
 
     Args:
         device: Still holds the program.
@@ -62,8 +62,10 @@ def entropy_production(device: ThermodynamicDevice, plan: RunPlan, samples: Samp
     if built is None or entropy is None or not np.isfinite(entropy).all():
         return None
     total = Estimate.of(entropy)
-    exact = not isinstance(device, NonidealDevice) or device.reads_exactly
-    if exact and built.linear and not built.inertial and plan.bias_schedule is None and len(samples.initial_states):
+    exact = built.linear and built.ideal_noise and not built.inertial
+    if isinstance(device, NonidealDevice):
+        exact = exact and device.reads_exactly
+    if exact and plan.bias_schedule is None and len(samples.initial_states):
         split = entropy_split(built, samples.initial_states, samples.states, entropy)
         return EntropyProduction(total, Estimate.of(split.excess), Estimate.of(split.housekeeping), "exact, linear")
     twice = replace(plan, duration=2 * plan.duration, dt=samples.dt, seed=samples.seed, keep="none", record_every=1)
