@@ -70,6 +70,31 @@ def test_random_regular_is_nearly_regular_and_random() -> None:
     assert len(Topology.random_regular(5, 0, 0, 1).pairs) == 0
 
 
+@given(visible=counts, hidden=counts, share=st.floats(0, 1), seed=st.integers(0, 99), within=st.booleans())
+def test_sparse_layered_gives_each_hidden_unit_its_partners(
+    visible: int, hidden: int, share: float, seed: int, within: bool
+) -> None:
+    if not visible + hidden:
+        return
+    partners = int(share * visible)
+    topology = Topology.sparse_layered(visible, hidden, partners, seed, hidden_couplings=within)
+    assert topology.same_as(Topology.sparse_layered(visible, hidden, partners, seed, hidden_couplings=within))
+    across = topology.pairs[topology.blocks.get("visible-hidden", np.zeros(len(topology.pairs), bool))]
+    inside = topology.pairs[topology.blocks.get("hidden-hidden", np.zeros(len(topology.pairs), bool))] - visible
+    assert np.bincount(across[:, 1] - visible, minlength=hidden).tolist() == [partners] * hidden
+    assert len(across) + len(inside) == len(topology.pairs)
+    assert np.bincount(inside.ravel(), minlength=1).max() <= (min(partners, max(hidden - 1, 0)) if within else 0)
+
+
+def test_sparse_layered_is_random_and_reaches_all_pairs() -> None:
+    first, second = (Topology.sparse_layered(50, 20, 6, seed) for seed in (1, 2))
+    assert not first.same_as(second)
+    assert "hidden-hidden" in first.blocks
+    assert Topology.sparse_layered(5, 4, 5, 1, hidden_couplings=False).same_as(
+        Topology.layered(5, 4, hidden_couplings=False)
+    )
+
+
 @given(graph=graphs(), turns=st.randoms(use_true_random=False))
 def test_from_pairs_takes_any_order_and_orientation(graph: tuple[int, int, Pairs], turns: Any) -> None:
     visible, hidden, pairs = graph
@@ -141,6 +166,9 @@ def test_impossible_sizes_are_refused() -> None:
     for degree in (-1, 4):
         with pytest.raises(ProgramError, match=f"0 … 3, got {degree}"):
             Topology.random_regular(3, 1, degree, seed=0)
+    for partners in (-1, 4):
+        with pytest.raises(ProgramError, match=f"0 … 3, the number of visible units, got {partners}"):
+            Topology.sparse_layered(3, 1, partners, seed=0)
 
 
 def test_a_topology_is_its_own() -> None:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from thermohw import Images, train
+from thermohw import Images, Topology, train
 from thermohw.errors import TrainingError
 from thermohw.training import TrainingConfig, load_config, preset_names
 from thermohw.training.config import MAX_STEPS, parse_config
+from thermohw.training.coupling_errors import CouplingErrors
 from thermohw.training.noising import build_protocol
 
 FIELDS = tuple(TrainingConfig.model_fields)
@@ -20,6 +21,7 @@ OTHER_VALUES: dict[str, Any] = {
     "preset": "mine", "hidden": 7, "hidden_couplings": False, "J2": -3.5, "J4": 4.25, "threshold": -0.25,
     "amplitude": 12.5, "hidden_code": "random", "crop_start": 3, "hidden_amplitude": 6.5, "ramp": "cosine",
     "duration": 1.25, "dt": 5e-3, "trajectories": 48, "learning_rate": 2e-4, "ridge": 0.125, "upright": 0.5, "seed": 11,
+    "partners": 5, "errors": CouplingErrors(pair=0.25, limit=3.0).model_dump(),
 }  # fmt: skip
 """A value that no preset has, for each field with more than two values or the same one in all presets."""
 ALTERNATIVES = {
@@ -27,6 +29,7 @@ ALTERNATIVES = {
     "method": ("likelihood", "descent"),
     "statistics": ("expected", "sampled"),
     "hidden_biases": (True, False),
+    "unit_law": ("stated", "measured"),
 }
 NUMBERS = tuple(name for name, value in load_config("contrast") if type(value) in (int, float))
 
@@ -107,7 +110,7 @@ def test_an_unknown_key_is_refused_with_those_that_are() -> None:
         ("dt", 0.0), ("dt", -1e-3), ("dt", 5.0), ("dt", 1e-3 + 1e-5), ("dt", 2.5 / (MAX_STEPS + 1)), ("dt", 1e-320),
         ("trajectories", 0), ("trajectories", 2**24 + 1), ("learning_rate", 0.0), ("learning_rate", 1e4),
         ("ridge", -0.1), ("upright", -0.1), ("seed", -1), ("seed", 2**63), ("seed", 10**400), ("amplitude", 10**400),
-        ("preset", 3), ("ramp", "Linear"), ("pixels", ""),
+        ("preset", 3), ("ramp", "Linear"), ("pixels", ""), ("partners", -1), ("partners", 1.5),
     ],
 )  # fmt: skip
 def test_a_bad_value_is_refused_by_its_name(name: str, value: Any) -> None:
@@ -116,6 +119,27 @@ def test_a_bad_value_is_refused_by_its_name(name: str, value: Any) -> None:
     # a NaN duration is also no multiple of dt, so that more than one key may be named, but never a sound one
     assert f"{name}: " in problem
     assert not any(f" {other}: " in problem for other in FIELDS if other not in (name, "dt"))
+
+
+@pytest.mark.parametrize("wrong", [{"pair": -0.1}, {"gain": 0.0}, {"crosstalk": 0.3}, {"limit": 0.0}, {"pairs": 0.1}])
+def test_a_bad_error_of_couplings_is_refused_by_its_name(wrong: dict[str, float]) -> None:
+    assert f"preset contrast: errors.{next(iter(wrong))}: " in refusal({"errors": wrong})
+
+
+def test_a_configuration_from_before_a_field_gets_its_default() -> None:
+    config = load_config("contrast")
+    before = {name: value for name, value in config.model_dump().items() if name not in ("errors", "partners")}
+    assert parse_config(before, "config.json") == config
+
+
+def test_few_partners_give_a_sparse_topology() -> None:
+    images = Images(np.stack([np.eye(4), np.eye(4)[::-1]]), np.array([0, 1]), "diagonals")
+    settings = {"hidden": 6, "duration": 0.5, "dt": 5e-3, "partners": 3, "seed": 4}
+    program = train(images, overrides=settings).program
+    assert program.topology.same_as(Topology.sparse_layered(16, 6, 3, 4))
+    assert np.abs(program.couplings).max() > 1
+    with pytest.raises(TrainingError, match="partners = 17 of each hidden unit are more than the 16 pixels"):
+        train(images, overrides={**settings, "partners": 17})
 
 
 def test_all_bad_values_are_named_at_once() -> None:

@@ -15,8 +15,8 @@ from thermohw.errors import ProgramError
 class Topology:
     """Units and the pairs that may be coupled.
 
-    Units are numbered visible first: 0 … visible−1, then hidden. Build one with `layered`, `complete`, `grid`,
-    `random_regular` or `from_pairs`; the constructor itself takes pairs that are already in order.
+    Units are numbered visible first: 0 … visible−1, then hidden. Build one with `layered`, `sparse_layered`,
+    `complete`, `grid`, `random_regular` or `from_pairs`; the constructor itself takes pairs that are already in order.
 
     Attributes:
         visible: Number of visible units.
@@ -75,6 +75,27 @@ class Topology:
         if not hidden_couplings:
             first_partner[visible:] = units
         return Topology(visible, hidden, _pairs_with_later(first_partner))
+
+    @staticmethod
+    def sparse_layered(
+        visible: int, hidden: int, partners: int, seed: int, *, hidden_couplings: bool = True
+    ) -> "Topology":
+        """Build a layered topology with few pairs: each hidden unit has so many visible partners, drawn at random.
+
+        By default it has at most as many hidden partners too, of a random regular graph.
+
+        Raises:
+            ProgramError: More partners than visible units, or a negative number.
+        """
+        if not 0 <= partners <= visible:
+            raise ProgramError(f"partners must lie in 0 … {visible}, the number of visible units, got {partners}")
+        rng = np.random.default_rng([seed, 1])
+        drawn = np.array([rng.choice(visible, partners, replace=False) for _ in range(hidden)], np.int64).ravel()
+        pairs = np.stack([drawn, visible + np.repeat(np.arange(hidden), partners)], axis=1)
+        if hidden_couplings and hidden:
+            within = Topology.random_regular(hidden, 0, min(partners, hidden - 1), seed).pairs
+            pairs = np.concatenate([pairs, visible + within])
+        return Topology.from_pairs(visible, hidden, pairs)
 
     @staticmethod
     def complete(visible: int, hidden: int = 0) -> "Topology":

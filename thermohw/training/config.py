@@ -23,6 +23,9 @@ class TrainingConfig(BaseModel):
     preset: str = Field("custom", description="name of the preset that this started from")
     hidden: int = Field(512, ge=0, le=100_000, description="number of hidden units")
     hidden_couplings: bool = Field(True, description="hidden units may couple to each other")
+    partners: int = Field(
+        0, ge=0, description="random visible, and hidden, units that each hidden unit may couple to; 0: all"
+    )
     J2: float = Field(10.0, description="quadratic on-site energy, k_BT")
     J4: float = Field(10.0, gt=0, description="quartic on-site energy, k_BT")
     pixels: Literal["standardized", "sign"] = Field(

@@ -98,15 +98,28 @@ def build_protocol(images: Images, config: TrainingConfig) -> NoisingProtocol:
     """Build the noising protocol of a configuration for some images.
 
     Raises:
-        TrainingError: The images cannot be coded as asked.
+        TrainingError: The images cannot be coded as asked, or have fewer pixels than hidden units have partners.
     """
     patterns = pixel_patterns(images, config)
     codes = hidden_codes(patterns, images.labels, config)
     fields = np.concatenate([-config.amplitude * patterns, -config.hidden_amplitude * codes], axis=1)
-    topology = Topology.layered(patterns.shape[1], config.hidden, hidden_couplings=config.hidden_couplings)
+    topology = _topology(patterns.shape[1], config)
     share = np.linspace(0, 1, 2 if config.ramp == "linear" else RAMP_KNOTS)
     ramp = {"linear": 1 - share, "quadratic": (1 - share) ** 2, "cosine": np.cos(share * np.pi / 2)}[config.ramp]
     return NoisingProtocol(topology, config.J2, config.J4, fields, share * config.duration, ramp, config.dt)
+
+
+def _topology(pixels: int, config: TrainingConfig) -> Topology:
+    if not config.partners:
+        return Topology.layered(pixels, config.hidden, hidden_couplings=config.hidden_couplings)
+    if config.partners > pixels:
+        raise TrainingError(
+            f"partners = {config.partners} of each hidden unit are more than the {pixels} pixels; "
+            f"set 1 … {pixels}, or 0 for all"
+        )
+    return Topology.sparse_layered(
+        pixels, config.hidden, config.partners, config.seed, hidden_couplings=config.hidden_couplings
+    )
 
 
 def pixel_patterns(images: Images, config: TrainingConfig) -> Floats:
