@@ -179,7 +179,7 @@ def test_blocks_are_parts_of_the_ensemble_however_it_is_recorded() -> None:
     part = next(run_ensemble(Ensemble(engine, dynamics, initial[30:46], 16, 43, 3, first_chain=30)))
     for blocks in (whole, kept):
         states, heat = (np.concatenate([getattr(block, name) for block in blocks]) for name in ("states", "heat"))
-        np.testing.assert_allclose(states[30:46], part.states, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(states[30:46], np.asarray(part.states), rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(heat[30:46], part.heat, rtol=1e-9, atol=1e-9)
     entropy = np.concatenate([np.asarray(block.entropy) for block in whole])
     heat = np.concatenate([block.heat for block in whole])

@@ -19,7 +19,17 @@ from thermohw.langevin.ensemble import Keep
 from thermohw.storage import load_arrays, save_arrays
 
 SCHEMA = "thermohw-samples/1"
-ARRAYS = ("states", "initial_states", "heat", "work", "trajectory", "times")
+ARRAYS = (
+    "states",
+    "initial_states",
+    "heat",
+    "work",
+    "trajectory",
+    "times",
+    "velocities",
+    "initial_velocities",
+    "entropy",
+)
 TOPOLOGY = Topology.layered(3, 2)
 PROGRAM = Program(TOPOLOGY, np.array(1.0), np.array(2.0), np.linspace(-1, 1, 5), np.linspace(-1, 1, 7))
 PLAN = RunPlan(0.5, 40, dt=0.01, seed=2**63 + 5)
@@ -156,6 +166,9 @@ def any_samples(draw: st.DrawFn) -> Samples:
         {**draw(notes), "plan": {"dt": draw(st.none() | st.floats(1e-9, 1))}},
         floats("f4", count, records, units) if stored else None,
         floats("f8", records) if stored else None,
+        floats("f4", count, units) if stored else None,
+        floats("f4", count, units) if stored else None,
+        floats("f8", count) if draw(st.booleans()) else None,
     )
 
 

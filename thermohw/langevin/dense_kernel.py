@@ -99,14 +99,18 @@ def noise_of_row(step, r, chain, key, buffers, previous, imperfect, memory, nois
     fresh, (holds, decay, kick) = imperfect[0], imperfect[2]
     coloured, flicker, drive = memory[0], memory[1], memory[2]
     smooth = previous.shape[0] > 0
-    if holds.size and step % holds[0] == 0:
-        for process in range(holds.size):
-            if step % holds[process] == 0:
-                number, stream = step // holds[process] + 1, FLICKER + process
-                row_of_normals(words, parts, scratch, number, chain, stream, key[0], key[1], noise)
-                renewed(flicker[process, r], decay[process], kick[process], noise)
+    due = holds.size if holds.size and step % holds[0] == 0 else 0
+    for process in range(due + 1):  # one place that makes numbers: it is inlined, and long
+        stream, number = DYNAMICS, step + smooth
+        if process < due:
+            if step % holds[process]:
+                continue
+            stream, number = FLICKER + process, step // holds[process] + 1
+        row_of_normals(words, parts, scratch, number, chain, stream, key[0], key[1], noise)
+        if process < due:
+            renewed(flicker[process, r], decay[process], kick[process], noise)
+    if due:
         sum_of_processes(flicker, r, drive[r])
-    row_of_normals(words, parts, scratch, step + smooth, chain, DYNAMICS, key[0], key[1], noise)
     if smooth:
         average_noise(noise, previous[r])
     if fresh.size:
@@ -126,9 +130,8 @@ def heat_of_row(xa, xb, old, before, push, fields, r, weights, flow):
 
 
 @inlined
-def last_heat(xa, xb, matrices, fields, before, push, weights, flow):
+def last_heat(xa, xb, fields, before, push, weights, flow):
     """Add what the couplings at the end of the last step contribute to the heat of all rows."""
-    layer_fields(xa, xb, matrices, fields)
     for r in range(flow.shape[0]):
         old = np.concatenate((xa[r], xb[r]))
         heat_of_row(xa[r], xb[r], old, before[r], push, fields, r, weights, flow[r])
@@ -183,8 +186,11 @@ def advance_dense(
     pushed = push.copy()
     spacing = steps // record.shape[0] if record.shape[0] else steps + 1
     changing, failed = knot_steps.size > 1, -1
-    for k in range(steps):
+    for k in range(steps + min(1, steps * flow.shape[0])):
         layer_fields(xa, xb, matrices, fields)
+        if k == steps:  # a round more where heat is summed along the path
+            last_heat(xa, xb, fields, passed[(steps - 1) % 2], push, imperfect[3], flow)
+            break
         step = first[1] + k
         if changing:
             biases_at(step + 1, knot_steps, knot_biases, following)
@@ -208,7 +214,5 @@ def advance_dense(
             bias[:] = following
             push[:] = (scale * bias).astype(x.dtype)
             pushed[:] = push
-    if flow.shape[0] and steps:
-        last_heat(xa, xb, matrices, fields, passed[(steps - 1) % 2], push, imperfect[3], flow)
     x[:, :na], x[:, na:] = xa, xb
     return failed

@@ -118,8 +118,17 @@ class Memory:
         return Memory(noise, flicker, drive, np.zeros((0 if built.balanced else chains, 2)))
 
     def arrays(self) -> tuple[NDArray[Any], ...]:
-        """Get (noise, flicker, drive, flow), for compiled kernels."""
+        """Get (noise, flicker, drive, flow), for kernels that work on chains."""
         return self.noise, self.flicker, self.drive, self.flow
+
+    def lanes(self) -> tuple[NDArray[Any], ...]:
+        """Get copies of the same with the chains last, for kernels that work on units; `store` brings them back."""
+        return tuple(np.ascontiguousarray(array.swapaxes(-1, -2)) for array in self.arrays())
+
+    def store(self, lanes: tuple[NDArray[Any], ...]) -> None:
+        """Overwrite the memory by what a kernel made of `lanes`."""
+        for array, lane in zip(self.arrays(), lanes, strict=True):
+            array[:] = lane.swapaxes(-1, -2)
 
 
 class Engine(Protocol):

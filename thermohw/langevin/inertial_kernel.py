@@ -13,10 +13,9 @@ import numpy as np
 
 from thermohw.langevin.imperfect_kernel import bath_heat, drift_within
 from thermohw.langevin.jit import compiled, inlined
-from thermohw.langevin.noise import DYNAMICS
 from thermohw.langevin.schedule_kernel import biases_at
 from thermohw.langevin.sine_kernel import sine_of_lanes
-from thermohw.langevin.sparse_kernel import fields, imperfect_noise, lanes_of_memory, step_noise, store_memory
+from thermohw.langevin.sparse_kernel import colour_lanes, fields, lanes_of_noise
 
 
 @inlined
@@ -88,7 +87,7 @@ def advance_inertial(
 
     matrices: s K of the layers (aa, ab, ba, bb), e.g. `ab` (units a, units b) acts on a; rows: sparse s K instead.
     linear, cubic, scale, loss, amplitude: (units,) 2 J2 s, 4 J4 s, s, 1 − e^{−Δt/μm} and h √((1 − e^{−2Δt/μm}) kT/m).
-    sines, imperfect, memory, key, first: see `advance_dense`. Step k uses noise number k + 1: 0 made the velocities.
+    sines, imperfect, memory, key, first: see `advance_sparse`. Step k uses noise number k + 1: 0 made the velocities.
     """
     lanes, units = x.shape
     xt, ut = np.ascontiguousarray(x.T), np.ascontiguousarray(u.T)
@@ -99,14 +98,14 @@ def advance_inertial(
     biases_at(first[1], knot_steps, knot_biases, bias)
     held = bias.copy()
     spacing = steps // record.shape[0] if record.shape[0] else steps + 1
-    (wavenumber, strength), (inverse, beta), remembered = sines, imperfect[3], lanes_of_memory(memory)
-    flow, old = remembered[3], np.empty((min(1, inverse.size), lanes), x.dtype)
+    (wavenumber, strength), (inverse, beta), flow = sines, imperfect[3], memory[3]
+    old = np.empty((min(1, inverse.size), lanes), x.dtype)
     for k in range(steps + 1):  # the last round is the second half kick of the last step
         share = x.dtype.type(0.5 if k == 0 or k == steps else 1.0)
         coupling_forces(xt, na, matrices, rows, force, more)
         if k < steps:
-            step_noise(noise, first[1] + k + 1, first[0], DYNAMICS, key[0], key[1])
-            imperfect_noise(noise, first[1] + k, first[0], key, imperfect, remembered)
+            lanes_of_noise(noise, first[1] + k, first[1] + k + 1, first[0], key, imperfect, memory)
+            colour_lanes(noise, imperfect[0], memory)
         total[:] = 0
         for unit in range(units):
             if wavenumber.size:
@@ -135,6 +134,5 @@ def advance_inertial(
             bias[:] = following
         if (k + 1) % spacing == 0:
             record[(k + 1) // spacing - 1] = xt.T
-    store_memory(remembered, memory)
     x[:], u[:] = xt.T, ut.T
     return -1

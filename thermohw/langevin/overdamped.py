@@ -68,9 +68,12 @@ class OverdampedEngine:
         first = (key.first_chain, key.first_step)
         # chosen here and not stored: a compiled function that is pickled is compiled again by every process
         kernel: Callable[..., int] = advance_sparse if self._sparse else advance_dense
-        failed = kernel(states, *self._parameters, previous, memory.arrays(), key.halves, first, steps, work, record)
+        arrays = memory.lanes() if self._sparse else memory.arrays()
+        failed = kernel(states, *self._parameters, previous, arrays, key.halves, first, steps, work, record)
         if failed >= 0:
             raise divergence(states, self.dynamics, failed, key.first_chain)
+        if self._sparse:
+            memory.store(arrays)
         if len(memory.flow):
             memory.flow[:] -= onsite_heat(self.dynamics.as_built, states)
 

@@ -74,40 +74,32 @@ def fields(x, starts, columns, values, out):
 
 
 @inlined
-def lanes_of_memory(memory):
-    """Get a copy of the arrays of a memory with the chains last."""
-    coloured, flicker, drive, flow = memory
-    states = np.empty((flicker.shape[0], flicker.shape[2], flicker.shape[1]), flicker.dtype)
-    for process in range(flicker.shape[0]):
-        states[process] = flicker[process].T
-    lanes = np.ascontiguousarray
-    return lanes(coloured.T), states, lanes(drive.T), lanes(flow.T)
-
-
-@inlined
-def store_memory(lanes, memory):
-    """Write such a copy back."""
-    for process in range(memory[1].shape[0]):
-        memory[1][process] = lanes[1][process].T
-    memory[0][:], memory[2][:], memory[3][:] = lanes[0].T, lanes[2].T, lanes[3].T
-
-
-@inlined
-def imperfect_noise(noise, step, first_chain, key, imperfect, memory):
-    """Make white noise numbers (units, lanes) coloured, and add flicker noise; memory has the chains last."""
-    fresh, (holds, decay, kick) = imperfect[0], imperfect[2]
-    coloured, flicker, drive = memory[0], memory[1], memory[2]
-    for unit in range(fresh.size):
-        filter_lanes(noise[unit], fresh[unit], coloured[unit])
-    if holds.size and step % holds[0] == 0:
-        kicks = np.empty_like(noise)
-        for process in range(holds.size):
-            if step % holds[process] == 0:
-                step_noise(kicks, step // holds[process] + 1, first_chain, FLICKER + process, key[0], key[1])
-                for unit in range(drive.shape[0]):
-                    renewed(flicker[process, unit], decay[process], kick[process], kicks[unit])
+def lanes_of_noise(noise, step, number, first_chain, key, imperfect, memory):
+    """Fill noise (4 · groups, lanes) with white numbers; before, renew flicker noise. Memory has the chains last."""
+    holds, decay, kick = imperfect[2]
+    flicker, drive = memory[1], memory[2]
+    due = holds.size if holds.size and step % holds[0] == 0 else 0
+    for process in range(due + 1):  # one place that makes numbers: it is inlined, and long
+        stream, drawn = DYNAMICS, number
+        if process < due:
+            if step % holds[process]:
+                continue
+            stream, drawn = FLICKER + process, step // holds[process] + 1
+        step_noise(noise, drawn, first_chain, stream, key[0], key[1])
+        if process < due:
+            for unit in range(drive.shape[0]):
+                renewed(flicker[process, unit], decay[process], kick[process], noise[unit])
+    if due:
         for unit in range(drive.shape[0]):
             sum_of_processes(flicker, unit, drive[unit])
+
+
+@inlined
+def colour_lanes(noise, fresh, memory):
+    """Make noise numbers (units, lanes) coloured, and add flicker noise; memory has the chains last."""
+    coloured, drive = memory[0], memory[2]
+    for unit in range(fresh.size):
+        filter_lanes(noise[unit], fresh[unit], coloured[unit])
     if drive.shape[1]:
         for unit in range(drive.shape[0]):
             add_drive(noise[unit], drive[unit])
@@ -139,10 +131,13 @@ def advance_sparse(
     knot_biases: Any, limit: Any, imperfect: Any, previous: Any, memory: Any, key: Any, first: Any, steps: int,
     work: Any, record: Any,
 ) -> int:  # fmt: skip
-    """Advance x (chains, units) by `steps`; see `advance_dense`. matrix: (starts, columns, values) of K · μΔt."""
+    """Advance x (chains, units) by `steps`; see `advance_dense`.
+
+    matrix: (starts, columns, values) of K · μΔt.
+    memory: `Memory.lanes`.
+    """
     (lanes, units), (wavenumber, strength), rail, weights = x.shape, sines, imperfect[1], imperfect[3]
-    xt, before, remembered = np.ascontiguousarray(x.T), np.ascontiguousarray(previous.T), lanes_of_memory(memory)
-    flow = remembered[3]
+    xt, before, flow = np.ascontiguousarray(x.T), np.ascontiguousarray(previous.T), memory[3]
     passed, felt = np.empty((2, units, flow.shape[1]), x.dtype), np.empty(flow.shape[1], x.dtype)
     passed[1] = xt[:, : flow.shape[1]]
     force, total = np.empty((units, lanes), x.dtype), np.empty(lanes, x.dtype)
@@ -155,10 +150,10 @@ def advance_sparse(
         step, old, older = first[1] + k, passed[k % 2], passed[(k + 1) % 2]
         fields(xt, matrix[0], matrix[1], matrix[2], force)
         total[:] = 0
-        step_noise(noise, step + smooth, first[0], DYNAMICS, key[0], key[1])
+        lanes_of_noise(noise, step, step + smooth, first[0], key, imperfect, memory)
         if smooth:
             average_lanes(noise, before)
-        imperfect_noise(noise, step, first[0], key, imperfect, remembered)
+        colour_lanes(noise, imperfect[0], memory)
         old[:] = xt[:, : flow.shape[1]]
         for u in range(units):
             push = x.dtype.type(scale[u] * bias[u])
@@ -184,6 +179,5 @@ def advance_sparse(
             record[(k + 1) // spacing - 1] = xt.T
     if weights[0].size and steps:
         last_heat_of_lanes(xt, passed[(steps - 1) % 2], matrix, force, weights, flow)
-    store_memory(remembered, memory)
     x[:] = xt.T
     return -1

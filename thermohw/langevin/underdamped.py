@@ -73,9 +73,9 @@ class UnderdampedEngine:
         first = (key.first_chain, key.first_step)
         displacements = (velocities * self._length).astype(states.dtype)
         kernel: Callable[..., int] = advance_inertial
-        failed = kernel(
-            states, displacements, *self._parameters, memory.arrays(), key.halves, first, steps, work, record
-        )
+        lanes = memory.lanes()
+        failed = kernel(states, displacements, *self._parameters, lanes, key.halves, first, steps, work, record)
+        memory.store(lanes)
         velocities[:] = displacements / self._length
         if failed >= 0:
             raise divergence(states, self.dynamics, failed, key.first_chain)
