@@ -106,7 +106,7 @@ def test_a_program_beyond_the_ranges_is_refused_or_clipped(strong: Path, tmp_pat
 
 def test_what_a_device_cannot_do_is_refused(program: Path, tmp_path: Path) -> None:
     to = ("--out", tmp_path / "s.npz", "--samples", 3)
-    refused(("generate", program, "--device", "rc_chip", "--mobility", 2, *to), "--mobility", "rc_chip")
+    refused(("generate", program, "--device", "rc_chip", "--mobility", 2, *to), "mobility", "rc_chip")
     refused(("generate", program, "--device", "josephson_flux", "--overdamped", *to), "overdamped law does not hold")
     refused(("generate", program, "--device", "rc_clip", *to), "rc_clip", "rc_chip")
     refused(("generate", program, "--device", "no.toml", *to), "no.toml")

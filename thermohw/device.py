@@ -258,11 +258,6 @@ class DeviceWrapper(ThermodynamicDevice):
         """Get the wrapped device."""
         return self._child
 
-    @property
-    def as_built(self) -> AsBuilt | None:
-        """Get what the child integrates for the loaded program; None for hardware."""
-        return self._child.as_built
-
     def _accept(self, program: Program) -> Program:
         return self._child._accept(program)
 

@@ -158,7 +158,10 @@ class EmulatedDevice(ThermodynamicDevice):
 def default_step(plan: RunPlan, built: AsBuilt) -> float:
     """Get the time step of a plan that leaves the choice to the device: it divides the duration."""
     biases = built.biases if plan.bias_schedule is None else np.abs(plan.bias_schedule.biases).max(axis=0)
-    steps = np.ceil(plan.duration / (DEFAULT_STEP * largest_stable_step(built, biases)))
+    longest = DEFAULT_STEP * largest_stable_step(built, biases)
+    if built.flicker is not None:
+        longest = min(longest, built.flicker.longest_step)
+    steps = np.ceil(plan.duration / longest)
     return plan.duration / max(1, int(steps))  # without any force, any step is stable
 
 

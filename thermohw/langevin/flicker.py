@@ -74,6 +74,11 @@ class Flicker:
         phase = 2 * np.pi * np.asarray(frequency, np.float64)[..., None] * self.times
         return 2 * self.variance * (self.times / (1 + phase**2)).sum(axis=-1)
 
+    @property
+    def longest_step(self) -> float:
+        """Get the longest time step that the fastest process allows."""
+        return float(self.times[0] / (2 * LEAST_HOLD))
+
     def renewal(self, dt: float) -> "Renewal":
         """Get how the processes are advanced in steps of dt.
 
@@ -85,10 +90,10 @@ class Flicker:
         """
         fastest = int(self.times[0] / (2 * dt) * (1 + 1e-9))
         if fastest < LEAST_HOLD:
-            limit = self.times[0] / (2 * LEAST_HOLD)
             raise PlanError(
-                f"flicker noise up to the frequency {self.highest:.4g} needs a time step of at most {limit:.3g}, got "
-                f"{dt:.3g}; at that step its highest frequency may be {1 / (4 * np.pi * LEAST_HOLD * dt):.3g}"
+                f"flicker noise up to the frequency {self.highest:.4g} needs a time step of at most "
+                f"{self.longest_step:.3g}, got {dt:.3g}; at that step its highest frequency may be "
+                f"{1 / (4 * np.pi * LEAST_HOLD * dt):.3g}"
             )
         holds = fastest * np.maximum(1, (self.times / (4 * fastest * dt)).astype(np.int64))
         passed = holds * dt / self.times

@@ -84,6 +84,11 @@ class NonidealDevice(DeviceWrapper):
         return self._device_seed
 
     @property
+    def as_built(self) -> AsBuilt | None:
+        """Get what the child integrates for the loaded program, errors included; None for hardware."""
+        return self.child.as_built
+
+    @property
     def reads_exactly(self) -> bool:
         """Get whether readings are the states themselves."""
         return not (self._of(ReadoutEffect) or self._of(HistoryEffect))
