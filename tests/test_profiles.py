@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Profiles of imperfections: those that ship, and what is said of bad ones."""
+"""Reading profiles of imperfections: a bad one ends in one error that names file, effect and key."""
 
+import json
+import os
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thermohw import backends
-from thermohw.cards import card_names, load_card
 from thermohw.errors import CardError, StorageError
-from thermohw.nonideal import EFFECTS, NonidealDevice, load_profile, profile_names
-from thermohw.plan import RunPlan
-from thermohw.program import Program
-from thermohw.topology import Topology
+from thermohw.nonideal import EFFECTS, load_profile, profile_names
+from thermohw.shipped import shipped_folder
 
 HEADER = 'schema = "thermohw-effects/1"\nname = "mine"\ndescription = "a board"\n'
 
@@ -25,28 +22,19 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+def toml(value: object) -> str:
+    """Write a scalar as TOML does; JSON's strings are TOML's too."""
+    return json.dumps(value) if isinstance(value, str | bool) else repr(value)
+
+
 @pytest.mark.parametrize("name", profile_names())
-def test_shipped_profiles_name_their_sources(name: str) -> None:
+def test_effects_written_out_come_back(tmp_path: Path, name: str) -> None:
     profile = load_profile(name)
-    assert profile.name == name
-    assert all(effect.active and len(effect.source) > 20 for effect in profile.effects)
-
-
-def test_every_analog_card_has_a_profile() -> None:
-    analog = {name for name in card_names() if load_card(name).kind != "ideal"}
-    assert set(profile_names()) == analog | {"ideal", "typical", "pessimistic"}
-    assert load_profile("ideal").effects == ()
-    assert len(load_profile("pessimistic").effects) > len(load_profile("typical").effects) > 5
-
-
-@pytest.mark.parametrize("name", profile_names())
-def test_a_device_can_have_its_profile(name: str) -> None:
-    card = name if name in card_names() else "ideal"
-    program = Program.uncoupled(Topology.layered(3, 2))
-    with NonidealDevice(backends.open_device(card), load_profile(name).effects, device_seed=1) as device:
-        device.program(program)
-        samples = device.run(RunPlan(0.1, 4, seed=1))
-    assert np.isfinite(samples.states).all()
+    tables = [
+        f"[{effect.name()}]\n" + "".join(f"{key} = {toml(value)}\n" for key, value in effect if value is not None)
+        for effect in reversed(profile.effects)
+    ]
+    assert load_profile(written(tmp_path, HEADER + "".join(tables))).effects == profile.effects
 
 
 def test_effects_come_in_the_order_of_the_signal_chain(tmp_path: Path) -> None:
@@ -67,7 +55,23 @@ def test_effects_come_in_the_order_of_the_signal_chain(tmp_path: Path) -> None:
         (HEADER + "[coupling_mismatch]\nwidth = 0.1\n", "keys here are: source, status, std, additive_std"),
         (HEADER + "[excess_noise]\nlowest_frequency = 20.0\n", "must be below highest_frequency"),
         ("coupling_mismatch = 3\n" + HEADER, "must be a table with the keys"),
-        (HEADER + "colour = 3\n", "unknown key"),
+        (HEADER + "[[coupling_mismatch]]\nstd = 0.1\n", "coupling_mismatch: must be a table with the keys"),
+        (HEADER + "[coupling_mismatch]\nstd = true\n", "coupling_mismatch.std: Input should be a valid number"),
+        (HEADER + f"[coupling_mismatch]\nstd = {'9' * 400}\n", "coupling_mismatch.std: "),
+        (HEADER + "[coupling_mismatch]\nstd = 0.1\nstatus = 'guessed'\n", "coupling_mismatch.status: Input should be"),
+        (HEADER + "[coupling_mismatch]\nstd = -1\nadditive_std = -1\n", "greater than or equal to 0 (and 1 more)"),
+        (HEADER + "[quantization]\ncoupling_bits = 8.0\n", "quantization.coupling_bits: Input should be a valid int"),
+        (HEADER + "[stuck_couplings]\nstuck_at = 'middle'\n", "stuck_couplings.stuck_at: Input should be 'zero'"),
+        (HEADER + "[stuck_couplings]\nstuck_prob = 1.1\n", "stuck_couplings.stuck_prob: Input should be less"),
+        (HEADER + '["a\\nb"]\nstd = 0.1\n', r"unknown effect 'a\nb'; there are: "),
+        (HEADER + "colour = 3\n", "colour: unknown key; keys here are: schema, name, description"),
+        (HEADER.replace('"mine"', "3"), "name: Input should be a valid string"),
+        (HEADER.replace('"mine"', '""'), "name: String should have at least 1 character"),
+        (HEADER.replace('description = "a board"\n', ""), "description: is missing; needed are: schema, name, desc"),
+        (HEADER + "[readout_noise]\nstd = 0.1\n" * 2, "not TOML: "),
+        (HEADER + "#" * 2**16, "more than the 65536"),
+        (HEADER + "#" * 5000, "line 4 has 5000 characters"),
+        ("", "schema: is missing"),
         (HEADER.replace("effects/1", "effects/2"), "schema"),
         ("[coupling_mismatch]\nstd = 0.1\n", "schema: is missing"),
         (HEADER + "[coupling_mismatch\n", "not TOML"),
@@ -87,8 +91,29 @@ def test_unknown_names_and_missing_files(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         load_profile(tmp_path / "absent.toml")
     (tmp_path / "folder.toml").mkdir()
-    with pytest.raises(CardError, match="not a file"):
-        load_profile(tmp_path / "folder.toml")
+    os.mkfifo(tmp_path / "pipe.toml")
+    for name in ("folder", "pipe"):
+        with pytest.raises(CardError, match=r"not a file; a profile of effects is a TOML file$"):
+            load_profile(tmp_path / f"{name}.toml")
+    with pytest.raises(StorageError, match="File name too long"):
+        load_profile(f"{'a' * 300}.toml")
+
+
+@given(data=st.data(), name=st.sampled_from(profile_names()))
+@settings(max_examples=200)
+def test_no_damage_does_harm(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, name: str) -> None:
+    text = (shipped_folder("devices") / "profiles" / f"{name}.toml").read_bytes()
+    start = data.draw(st.integers(0, len(text)))
+    stop = data.draw(st.integers(start, min(len(text), start + 40)))
+    patch = data.draw(st.binary(max_size=8) | st.sampled_from([b"=", b"\n", b"[", b"-", b"e999", b"9" * 400, b'"']))
+    path = tmp_path_factory.mktemp("profiles") / "any.toml"
+    path.write_bytes(text[:start] + patch + text[stop:])
+    try:
+        effects = load_profile(path).effects
+    except CardError as error:
+        assert str(error).startswith(f"{path}: ")
+    else:
+        assert {effect.name() for effect in effects} <= set(EFFECTS)
 
 
 @given(st.binary(max_size=200))

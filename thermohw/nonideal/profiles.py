@@ -73,7 +73,7 @@ def load_profile(name_or_path: str | os.PathLike[str]) -> Profile:
 
 
 def _parse(fields: dict[str, Any], where: str) -> Profile:
-    given = {key: value for key, value in fields.items() if key in _HEADER or key not in EFFECTS}
+    given = {key: value for key, value in fields.items() if key not in EFFECTS}
     unknown = [key for key, value in given.items() if key not in _HEADER and isinstance(value, dict)]
     if unknown:
         raise CardError(f"{where}: unknown effect {reprlib.repr(unknown[0])}; there are: {', '.join(EFFECTS)}")
