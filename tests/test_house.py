@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 # so that nothing imports from it but `__version__`, which it sets before its own imports.
 LAYERS = """
     errors storage shipped units statistics topology program images parallel langevin path heat spectrum
-    tables cards transport plan samples device backends spice nonideal training energy sweep estimation
+    tables cards transport plan samples device protocol backends spice nonideal training energy sweep estimation
     instrument testing datasets figures report cli
 """.split()
 

@@ -54,5 +54,21 @@ class SimulatorError(ThermoHWError, RuntimeError):
     """An external simulator that is not installed, did not end in time, or wrote nothing."""
 
 
+class TransportError(ThermoHWError, OSError):
+    """A line that cannot be opened, or broke."""
+
+
+class TransportTimeout(TransportError, TimeoutError):
+    """A line that fell silent before all was read; the message says what arrived."""
+
+
+class ProtocolError(ThermoHWError, ValueError):
+    """An instrument that says what the protocol does not allow, or data that were damaged on the line."""
+
+
+class InstrumentError(ThermoHWError, RuntimeError):
+    """An instrument that refused a command or lost a run; the message carries its own words."""
+
+
 class StorageError(ThermoHWError, OSError):
     """A file or folder that cannot be read or written."""

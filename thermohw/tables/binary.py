@@ -5,7 +5,6 @@ The layout, byte by byte, is in docs/formats.md. Every array and number lies at 
 """
 
 import json
-import zlib
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +13,19 @@ from numpy.typing import NDArray
 
 from thermohw.errors import FileFormatError
 from thermohw.storage import parse_json, read_bytes, write_atomically
-from thermohw.tables.binary_layout import HEADER, KINDS, LISTED, MAGIC, TRAILER, VERSION, BinaryHeader, kind_of
+from thermohw.tables.binary_layout import (
+    HEADER,
+    KINDS,
+    LISTED,
+    MAGIC,
+    TRAILER,
+    VERSION,
+    BinaryHeader,
+    check_frame,
+    kind_of,
+    pack_frame,
+    pairs_of,
+)
 from thermohw.tables.content import BLOCKS, SCHEMA, TableContent
 from thermohw.tables.header import MAX_FILE_BYTES, TableHeader, assemble, parse_header
 
@@ -62,8 +73,7 @@ def encode(table: TableContent) -> bytes:
     metadata += b" " * (-(len(arrays) + len(metadata)) % 4)  # the checksum behind it lies at a multiple of 4
     total = HEADER.size + len(arrays) + len(metadata) + TRAILER.size
     header = header._replace(metadata_bytes=len(metadata), total_bytes=total)
-    content = header.pack() + arrays + metadata + bytes.fromhex(table.digest)
-    return content + zlib.crc32(content).to_bytes(4, "little")
+    return pack_frame(header.pack() + arrays + metadata, table.digest)
 
 
 def decode(data: bytes, where: str) -> TableContent:
@@ -78,7 +88,8 @@ def decode(data: bytes, where: str) -> TableContent:
     for name, (dtype, count) in header.layout.items():
         arrays[name] = np.frombuffer(data, dtype, count, offset)
         offset += arrays[name].nbytes
-    arrays["pairs"] = _pairs(header, arrays["pairs"].reshape(-1, 2), where)
+    listed = arrays["pairs"].reshape(-1, 2)
+    arrays["pairs"] = pairs_of(header.kind, header.visible, header.hidden, header.pairs, listed, where)
     metadata = _metadata(data[offset : offset + header.metadata_bytes], where)
     digest = TRAILER.unpack_from(data, len(data) - TRAILER.size)[0].hex()
     return assemble(_table_header(header, metadata, digest, where), arrays, where)
@@ -86,19 +97,8 @@ def decode(data: bytes, where: str) -> TableContent:
 
 def _check_frame(data: bytes, where: str) -> BinaryHeader:
     """Check everything that tells where the parts lie, so that nothing beyond `data` is read or allocated."""
-    if data[:8] != MAGIC:
-        raise FileFormatError(f"{where}: not a binary coupling table: it starts with {data[:8]!r} instead of {MAGIC!r}")
-    if len(data) < HEADER.size + TRAILER.size:
-        raise FileFormatError(f"{where}: cut off after {len(data)} bytes, inside the header")
+    check_frame(data, MAGIC, VERSION, HEADER, f"{where}: not a binary coupling table")
     header = BinaryHeader.unpack(data)
-    if header.version != VERSION:
-        raise FileFormatError(f"{where}: version {header.version}; this reader knows version {VERSION}")
-    if header.total_bytes != len(data):
-        raise FileFormatError(f"{where}: {len(data)} bytes, but the header says {header.total_bytes}")
-    expected = int.from_bytes(data[-4:], "little")
-    found = zlib.crc32(memoryview(data)[:-4])
-    if found != expected:
-        raise FileFormatError(f"{where}: CRC-32 is {found:08x}, expected {expected:08x}; the data are damaged")
     fixed = (header.header_bytes, header.reserved)
     if fixed != (HEADER.size, 0) or header.unit_bytes not in (2, 4) or header.kind not in (LISTED, *KINDS):
         raise FileFormatError(f"{where}: the header has a topology kind, width or reserved field that version 1 lacks")
@@ -107,19 +107,6 @@ def _check_frame(data: bytes, where: str) -> BinaryHeader:
     if total != len(data):
         raise FileFormatError(f"{where}: the counts in the header add up to {total} bytes, but there are {len(data)}")
     return header
-
-
-def _pairs(header: BinaryHeader, listed: NDArray[Any], where: str) -> NDArray[Any]:
-    if header.kind == LISTED or not header.visible + header.hidden:
-        return listed
-    kind = KINDS[header.kind]
-    expected = kind.count(header.visible, header.hidden)
-    if header.pairs != expected:
-        raise FileFormatError(
-            f"{where}: {header.pairs} pairs, but topology kind {header.kind} with {header.visible} visible and "
-            f"{header.hidden} hidden units has {expected}"
-        )
-    return kind.build(header.visible, header.hidden).pairs
 
 
 def _metadata(blob: bytes, where: str) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fixed header of a binary coupling table, and which topologies it names instead of listing their pairs.
+"""What the binary forms share: their frame, and which topologies they name instead of listing their pairs.
 
-The layout, byte by byte, is in docs/formats.md.
+The layouts, byte by byte, are in docs/formats.md.
 """
 
 import struct
+import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
+from thermohw.errors import FileFormatError
 from thermohw.topology import Topology
 
 MAGIC = b"THWTABLE"
@@ -95,3 +99,50 @@ def kind_of(topology: Topology) -> int:
         if kind.count(*sizes) == len(topology.pairs) and kind.build(*sizes).same_as(topology):
             return byte
     return LISTED
+
+
+def check_frame(data: bytes, magic: bytes, version: int, header: struct.Struct, where: str) -> None:
+    """Check magic, version, length and checksum: what must hold before the rest of a header is believed.
+
+    Both forms have the version at byte 8 and their whole length at the header's end.
+
+    Raises:
+        FileFormatError: The data are damaged, cut off, or of another kind or version.
+    """
+    if data[:8] != magic:
+        raise FileFormatError(f"{where}: it starts with {data[:8]!r} instead of {magic!r}")
+    if len(data) < header.size + TRAILER.size:
+        raise FileFormatError(f"{where}: cut off after {len(data)} bytes, inside the header")
+    values = header.unpack_from(data)
+    if values[1] != version:
+        raise FileFormatError(f"{where}: version {values[1]}; this reader knows version {version}")
+    if values[-1] != len(data):
+        raise FileFormatError(f"{where}: {len(data)} bytes, but the header says {values[-1]}")
+    expected = int.from_bytes(data[-4:], "little")
+    found = zlib.crc32(memoryview(data)[:-4])
+    if found != expected:
+        raise FileFormatError(f"{where}: CRC-32 is {found:08x}, expected {expected:08x}; the data are damaged")
+
+
+def pairs_of(kind: int, visible: int, hidden: int, pairs: int, listed: NDArray[Any], where: str) -> NDArray[Any]:
+    """Get the pairs (pairs, 2) that a header names, or those that are listed.
+
+    Raises:
+        FileFormatError: The number of pairs is not that of the topology.
+    """
+    if kind == LISTED or not visible + hidden:
+        return listed
+    named = KINDS[kind]
+    expected = named.count(visible, hidden)
+    if pairs != expected:
+        raise FileFormatError(
+            f"{where}: {pairs} pairs, but topology kind {kind} with {visible} visible and {hidden} hidden units has "
+            f"{expected}"
+        )
+    return named.build(visible, hidden).pairs
+
+
+def pack_frame(content: bytes, digest: str) -> bytes:
+    """Get content with its trailer: the digest, and the CRC-32 of everything before it."""
+    content += bytes.fromhex(digest)
+    return content + zlib.crc32(content).to_bytes(4, "little")
