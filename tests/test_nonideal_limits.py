@@ -11,7 +11,7 @@ from nonideal_examples import LINEAR, PLAN, PROGRAM, Board, run
 from numpy.typing import NDArray
 
 from thermohw import BiasSchedule, CouplingTable, Program, RunPlan, SimulatedDevice, Topology
-from thermohw.backends import RCCircuit, open_device
+from thermohw.backends import AnalogDevice, RCCircuit, open_device
 from thermohw.errors import DeviceLimitError, DeviceStateError
 from thermohw.nonideal import (
     EFFECTS,
@@ -24,6 +24,7 @@ from thermohw.nonideal import (
     Inertia,
     LineGainMismatch,
     NonidealDevice,
+    OnsiteMismatch,
     ProgrammingNoise,
     Quantization,
     ReadoutBandwidth,
@@ -246,3 +247,20 @@ def test_what_a_device_is_and_does_is_told() -> None:
 def test_impossible_strengths_are_refused(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
         ReadoutNoise.model_validate({field: value})
+
+
+def test_errors_saturate_at_a_range_that_depends_on_the_units() -> None:
+    """A loop's flux that is 1 k_BT of bias goes with its stiffness, and so does the largest bias of each unit."""
+    device = open_device("josephson_overdamped")
+    assert isinstance(device, AnalogDevice)
+    topology = Topology.from_pairs(4, 0, [])
+    plain = Program.uncoupled(topology, 10.0, 10.0)
+    largest = float(device.saturated(plain.with_biases(np.full(4, 1e6))).biases[0])
+    program = plain.with_biases(np.full(4, 0.999 * largest))
+    with NonidealDevice(device, [OnsiteMismatch(J2_std=0.1, J4_std=0.1)], device_seed=1) as built:
+        built.program(program)
+        held = built.realised(seed=1)
+        assert (held.biases <= 0.999 * largest).all() and (held.biases < 0.999 * largest).any()
+        limits = device.saturated(held.with_biases(np.full(4, 1e6))).biases
+        assert np.ptp(limits) > 0.01 * largest
+        np.testing.assert_allclose(held.biases, np.minimum(program.biases, limits))

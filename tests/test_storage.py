@@ -246,3 +246,8 @@ def test_any_text_is_json_or_a_format_error(text: str) -> None:
         parse_json(text, "f.json")
     except FileFormatError as error:
         assert str(error).startswith("f.json: not JSON")
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(StorageError, match="null"):
+        read_bytes("a\0b")

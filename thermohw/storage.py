@@ -82,6 +82,8 @@ def read_bytes(path: str | os.PathLike[str], limit: int = MAX_ARRAY_BYTES) -> by
         FileFormatError: The file is larger than `limit`.
     """
     source = Path(path)
+    if "\0" in str(source):
+        raise StorageError(f"cannot read {str(source)!r}: no file has a null in its name")
     try:
         size = source.stat().st_size
         if size > limit:

@@ -117,6 +117,14 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
         """Get what clipping did to the loaded program; None if the device does not clip or nothing is loaded."""
         return None if self.as_built is None else self._clipping
 
+    def saturated(self, program: Program) -> Program:
+        """Get a program with its couplings and biases held at the ends of the card's ranges.
+
+        Raises:
+            DeviceLimitError: What is left is not bounded below, as may happen to linear units.
+        """
+        return self._limits(self._bias_units(program)).clipped(program)
+
     @abstractmethod
     def components(self, program: Program) -> Components:
         """Get the component values, in SI units, that build a program, whether or not the card allows them."""
@@ -152,12 +160,11 @@ class AnalogDevice(EmulatedDevice, Generic[Card, Components]):
         self._check_units(program)
         if self.spec.mass < self._mass:  # it is left out
             self._require_negligible_inertia(max(REFERENCE_J2, _stiffness(program)))
-        limits = self._limits(self._bias_units(program))
         if self._clip:
-            held = limits.clipped(program)
+            held = self.saturated(program)
             self._clipping = Clipping.between(program, held)
             return held
-        limits.check(program, self.spec.name)
+        self._limits(self._bias_units(program)).check(program, self.spec.name)
         return program
 
     def _check_schedule(self, schedule: BiasSchedule, held: Program) -> None:

@@ -40,7 +40,7 @@ def demonstrate(folder: Path, count: int, seed: int) -> tuple[dict[str, Any], li
     run = train(images, "contrast", overrides={"seed": seed}, folder=folder)
     drawn = training_figures(run, images)
     err.print(f"quantizing to {BITS} bits and exporting the table")
-    quantized = CouplingTable.quantize(run.program, BITS)
+    quantized = run.quantize(BITS, seed=seed)
     tables = [
         quantized.save(folder / "tables" / f"digits{suffix}") for suffix in (".json", ".csv", ".npz", ".h", ".bin")
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from thermohw.backends.analog import AnalogDevice
 from thermohw.backends.emulated import EmulatedDevice
 from thermohw.backends.limits import Clipping
 from thermohw.device import DeviceWrapper, Progress, ThermodynamicDevice
@@ -184,21 +185,21 @@ class NonidealDevice(DeviceWrapper):
             for effect in self._effects:
                 if isinstance(effect, ProgramEffect) and not (effect.fresh and seed is None):
                     realised = effect.on_program(realised, writing)
-            return self._saturated(program, realised)
+            return self._saturated(realised)
         except ProgramError as error:
             raise DeviceLimitError(
                 f"{self.spec.name}: the program with the device's errors cannot run: {error}"
             ) from error
 
-    def _saturated(self, program: Program, realised: Program) -> Program:
-        """Hold what errors have pushed beyond the limits of the spec at these."""
+    def _saturated(self, realised: Program) -> Program:
+        """Hold what errors have pushed beyond the child's limits at these."""
+        if isinstance(self.child, AnalogDevice):
+            return self.child.saturated(realised)
         spec = self.child.spec
         for name, limit in (("couplings", spec.coupling_limit), ("biases", spec.bias_limit)):
             values: Floats = getattr(realised, name)
-            asked: Floats = getattr(program, name)
             if limit is not None and np.abs(values).max(initial=0.0) > limit:
-                clipped = np.where(values == asked, values, np.clip(values, -limit, limit))
-                realised = replace(realised, **{name: clipped})
+                realised = replace(realised, **{name: np.clip(values, -limit, limit)})
         return realised
 
     def _alter(self, built: AsBuilt) -> AsBuilt:

@@ -14,7 +14,7 @@ class ReadoutQuantization(ReadoutEffect):
 
     stage: ClassVar[Stage] = Stage.CONVERTER
 
-    bits: int | None = Field(default=None, ge=1, le=24, description="bits of a reading; None: continuous")
+    bits: int | None = Field(default=None, ge=2, le=24, description="bits of a reading; None: continuous")
     span: float = Field(default=2.0, gt=0, description="R, end of the range −R … R, reduced")
 
     @property
