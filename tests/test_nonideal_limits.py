@@ -11,7 +11,7 @@ from nonideal_examples import LINEAR, PLAN, PROGRAM, Board, run
 from numpy.typing import NDArray
 
 from thermohw import BiasSchedule, CouplingTable, Program, RunPlan, SimulatedDevice, Topology
-from thermohw.backends import AnalogDevice, RCCircuit, open_device
+from thermohw.backends import JosephsonJunction, RCCircuit, open_device
 from thermohw.errors import DeviceLimitError, DeviceStateError
 from thermohw.nonideal import (
     EFFECTS,
@@ -252,7 +252,7 @@ def test_impossible_strengths_are_refused(field: str, value: float) -> None:
 def test_errors_saturate_at_a_range_that_depends_on_the_units() -> None:
     """A loop's flux that is 1 k_BT of bias goes with its stiffness, and so does the largest bias of each unit."""
     device = open_device("josephson_overdamped")
-    assert isinstance(device, AnalogDevice)
+    assert isinstance(device, JosephsonJunction)
     topology = Topology.from_pairs(4, 0, [])
     plain = Program.uncoupled(topology, 10.0, 10.0)
     largest = float(device.saturated(plain.with_biases(np.full(4, 1e6))).biases[0])
