@@ -7,6 +7,7 @@ from thermohw import datasets as datasets
 from thermohw.backends import JosephsonJunction as JosephsonJunction
 from thermohw.backends import MechanicalOscillator as MechanicalOscillator
 from thermohw.backends import RCCircuit as RCCircuit
+from thermohw.backends import SerialDevice as SerialDevice
 from thermohw.backends import SimulatedDevice as SimulatedDevice
 from thermohw.backends import open_device as open_device
 from thermohw.cards import load_card as load_card

@@ -14,4 +14,6 @@ from thermohw.backends.mechanical import MechanicalOscillator as MechanicalOscil
 from thermohw.backends.opening import open_device as open_device
 from thermohw.backends.rc_circuit import RCCircuit as RCCircuit
 from thermohw.backends.rc_circuit import RCComponents as RCComponents
+from thermohw.backends.serial_device import SerialDevice as SerialDevice
+from thermohw.backends.serial_link import LinkStatistics as LinkStatistics
 from thermohw.backends.simulated import SimulatedDevice as SimulatedDevice

@@ -6,5 +6,6 @@ from thermohw.transport.blocks import with_checksum as with_checksum
 from thermohw.transport.blocks import without_checksum as without_checksum
 from thermohw.transport.checked_lines import seal as seal
 from thermohw.transport.checked_lines import unseal as unseal
+from thermohw.transport.recording import RecordingTransport as RecordingTransport
 from thermohw.transport.stream import SerialTransport as SerialTransport
 from thermohw.transport.stream import Transport as Transport
