@@ -17,7 +17,7 @@ MAX_BLOCK_BYTES = 2**30
 """Largest block that is sent or accepted, whatever a board says that it takes."""
 
 _SMALLEST_BLOCK = 16
-_MAX_TEXT = 1024
+_MAX_TEXT = 8192
 
 Count = Annotated[int, Field(ge=1, le=2**32 - 1)]
 BlockBytes = Annotated[int, Field(ge=_SMALLEST_BLOCK, le=2**40)]

@@ -2,6 +2,7 @@
 """Samples on the line: a header, then one record a sample (docs/protocol.md, section 3)."""
 
 import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from thermohw.errors import ProtocolError
 from thermohw.samples import Readout
-from thermohw.transport import with_checksum, without_checksum
+from thermohw.transport import without_checksum
+from thermohw.transport.blocks import CHECKSUM_BYTES
 
 MAGIC = b"THWS"
 LAYOUT_VERSION = 1
@@ -97,7 +99,10 @@ def pack_samples(readout: Readout, layout: SampleLayout, run: int, first: int, c
     for name in layout.dtype.names or ():
         records[name] = getattr(readout, name)[first : first + count]
     sizes = (run, first, count, layout.units, layout.recorded, layout.record_bytes)
-    return with_checksum(HEADER.pack(MAGIC, LAYOUT_VERSION, layout.parts, *sizes) + records.tobytes())
+    header = HEADER.pack(MAGIC, LAYOUT_VERSION, layout.parts, *sizes)
+    data = records.view(np.uint8).data
+    checksum = zlib.crc32(data, zlib.crc32(header)).to_bytes(CHECKSUM_BYTES, "little")
+    return b"".join((header, data, checksum))  # records are large: one copy
 
 
 def unpack_samples(
