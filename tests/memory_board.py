@@ -10,7 +10,7 @@ import numpy as np
 
 from thermohw import RunPlan, SimulatedDevice
 from thermohw.device import ThermodynamicDevice
-from thermohw.errors import ThermoHWError, TransportError, TransportTimeout
+from thermohw.errors import ProtocolError, ThermoHWError, TransportError, TransportTimeout
 from thermohw.langevin.schedule import BiasSchedule
 from thermohw.protocol import Capability, LineLimits, SampleLayout, pack_samples
 from thermohw.protocol.payloads import pack_times, unpack_program, unpack_schedule, unpack_states
@@ -108,6 +108,8 @@ class MemoryBoard:
             replies = self._carry_out(sealed.message)
         except Refused as refused:
             replies = [b"!" + str(refused).encode()]
+        except ProtocolError as error:
+            replies = [b"!" + error_text(-161, str(error)).encode()]
         return seal(b";".join(replies) or b"OK", sealed.tag)
 
     def _carry_out(self, message: bytes) -> list[bytes]:
@@ -134,7 +136,7 @@ class MemoryBoard:
             "RUN:ERR?": lambda: b'"%s"' % self.error.encode(),
             "RUN:DT?": lambda: repr(self._dt()).encode(),
             "ABOR": self._abort,
-            "INIT": lambda: self._start(int(arguments[0])),
+            "INIT": lambda: self.start(int(arguments[0])),
             "FETC?": lambda: self._fetch(int(arguments[0]), int(arguments[1])),
         }
         if header in actions:
@@ -181,7 +183,7 @@ class MemoryBoard:
             self.states = unpack_states(payload, units)
         self.codes[path] = code
 
-    def _start(self, run: int) -> None:
+    def start(self, run: int) -> None:
         if run == self.run:
             return
         if not self.codes["PROG"]:

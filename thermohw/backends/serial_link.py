@@ -304,13 +304,14 @@ class SerialLink:
         last = ""
         for _ in range(min(attempts, SILENCES)):
             try:
+                if last:
+                    transport.drain(WITHIN_REPLY)
                 return self._exchange(transport, Question(message))
             except (TransportTimeout, _Damaged) as error:
                 last = str(error)
                 self._count(retries=1)
             except TransportError as error:
                 raise TransportError(f"{error}; before: {last}" if last else str(error)) from error
-            transport.drain(WITHIN_REPLY)
         raise TransportError(f"{self.name} does not answer {message.decode()} in checked lines; the last: {last}")
 
     def _say(self, transport: Transport, message: bytes) -> bool:
