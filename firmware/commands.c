@@ -306,7 +306,7 @@ static int progress(const struct command *command, struct reply *reply)
     text_add(text, ",");
     text_whole(text, run.done);
     text_add(text, ",");
-    text_whole(text, run.plan.samples);
+    text_whole(text, run.state < RUN_RUNNING ? settings.samples : run.plan.samples);
     return 0;
 }
 
@@ -379,7 +379,7 @@ static const struct entry entries[] = {
     {"SYSTem:VERSion", version, -1, -1, 0, false, false, false},
     {"SYSTem:CAPability", capability, -1, -1, 0, false, false, false},
     {"SYSTem:CHECk", check_lines, 1, 1, 0, false, false, false},
-    {"UPLoad:DATA", upload_data, 2, 2, -1, true, true, false},
+    {"UPLoad:DATA", upload_data, 2, 2, -1, true, false, false},
     {"PROGram:DATA", program_load, 1, 1, -1, true, true, true},
     {"PROGram:LOAD", program_load, 2, 2, -1, false, true, true},
     {"PROGram:CRC", program_crc, -1, -1, 0, false, false, false},

@@ -26,14 +26,6 @@ static void keep(struct line *line, uint8_t byte)
     line->text++;
 }
 
-/* A block begins where an argument does. */
-static bool argument_starts(const struct line *line)
-{
-    const uint8_t before = line->used ? line->bytes[line->used - 1] : 0;
-
-    return before == ' ' || before == '\t' || before == ',';
-}
-
 static enum line_event text_byte(struct line *line, uint8_t byte)
 {
     if (byte == '\n') {
@@ -41,7 +33,7 @@ static enum line_event text_byte(struct line *line, uint8_t byte)
             line->used--;
         return LINE_READY;
     }
-    line->state = byte == '#' && argument_starts(line) && line->used > line->block_end ? IN_HASH : IN_TEXT;
+    line->state = byte == '#' ? IN_HASH : IN_TEXT;
     keep(line, byte);
     return LINE_NOTHING;
 }

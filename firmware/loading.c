@@ -15,6 +15,7 @@ struct program program;
 
 static uint32_t crcs[LOAD_STATES + 1];
 static uint8_t area[UPLOAD_BYTES];
+static size_t written; /* bytes of the area, from its start on */
 
 static void forget_all_but_program(void)
 {
@@ -26,6 +27,7 @@ static void forget_all_but_program(void)
 void loading_reset(void)
 {
     program.units = 0;
+    written = 0;
     forget_all_but_program();
 }
 
@@ -131,6 +133,10 @@ int upload(uint64_t offset, const uint8_t *bytes, size_t count, const char **why
         return refuse(ERROR_BLOCK, "the checksum at the end of the payload does not fit", why);
     if (offset > UPLOAD_BYTES || count - 4 > UPLOAD_BYTES - offset)
         return refuse(ERROR_TOO_MUCH, "that is beyond the end of the upload area, limits.upload_bytes", why);
+    if (offset > written)
+        memset(area + written, 0, (size_t)offset - written);
+    if (offset + count - 4 > written)
+        written = (size_t)offset + count - 4;
     memcpy(area + offset, bytes, count - 4);
     return 0;
 }
@@ -139,7 +145,7 @@ int load_uploaded(enum load what, uint64_t count, uint32_t crc, const char **why
 {
     if (count < 4 || count > UPLOAD_BYTES)
         return refuse(ERROR_RANGE, "the length must be that of a payload in the upload area", why);
-    if (get_u32(area + count - 4) != crc)
+    if (count > written || get_u32(area + count - 4) != crc)
         return refuse(ERROR_BLOCK, "the upload area holds another checksum there", why);
     return load_payload(what, area, (size_t)count, why);
 }

@@ -208,9 +208,11 @@ static int all_digits(double value, char *digits, int *exponent)
 {
     struct big big;
     int binary, decimal = 0, end = DIGITS_ALL, k;
+    uint64_t mantissa = (uint64_t)ldexp(frexp(value, &binary), 53);
 
-    big_set(&big, (uint64_t)ldexp(frexp(value, &binary), 53));
-    binary -= 53;
+    for (binary -= 53; mantissa % 2 == 0; binary++)
+        mantissa /= 2; /* so that subnormal numbers, too, have no more than 767 digits */
+    big_set(&big, mantissa);
     if (binary >= 0)
         big_shift(&big, (unsigned)binary);
     for (; binary < 0; binary++, decimal--)

@@ -37,7 +37,6 @@ void run_forget(const struct program *loaded)
 {
     run.state = loaded->units ? RUN_READY : RUN_IDLE;
     run.done = 0;
-    run.plan.samples = 0;
 }
 
 /* Get how many steps a plan takes, and how long they are. */

@@ -128,15 +128,23 @@ static int read_block(struct scanner *scanner, struct argument *argument)
     return 0;
 }
 
+static bool block_begins(const struct scanner *scanner)
+{
+    return next(scanner) == '#' && scanner->at + 1 < scanner->count && digit((char)scanner->bytes[scanner->at + 1]);
+}
+
 static int read_argument(struct scanner *scanner, struct argument *argument)
 {
     const size_t begin = scanner->at;
 
-    if (next(scanner) == '#' && begin + 1 < scanner->count && digit((char)scanner->bytes[begin + 1]))
+    if (block_begins(scanner))
         return read_block(scanner, argument);
-    for (; scanner->at < scanner->count && next(scanner) != ',' && next(scanner) != ';'; scanner->at++)
+    for (; scanner->at < scanner->count && next(scanner) != ',' && next(scanner) != ';'; scanner->at++) {
+        if (block_begins(scanner))
+            return ERROR_SYNTAX; /* a block is an argument of its own */
         if (next(scanner) < ' ' && !blank(next(scanner)))
             return ERROR_CHARACTER;
+    }
     argument->bytes = scanner->bytes + begin;
     argument->count = scanner->at - begin;
     argument->block = false;

@@ -149,7 +149,7 @@ static void test_settings(void)
     SAYS("RUN:DUR?;DT?;SAMP?;FIRS?;SEED?", "0.1;0.0025;7;4294967295;18446744073709551615");
     SAYS("RUN:KEEP?;REC?;INIT?", "TRAJ;2;UNB");
     SAYS("*RST", "");
-    SAYS("RUN:DUR?;SAMP?;KEEP?;:PROG:CRC?;:RUN:PROG?", "1;1;BOTH;#H00000000;0,IDLE,0,0");
+    SAYS("RUN:DUR?;SAMP?;KEEP?;:PROG:CRC?;:RUN:PROG?", "1;1;BOTH;#H00000000;0,IDLE,0,1");
     FAILS("RUN:DUR 0", ERROR_RANGE);
     FAILS("RUN:DUR -1", ERROR_RANGE);
     FAILS("RUN:DUR 1 s", ERROR_SUFFIX);
@@ -198,7 +198,7 @@ static void test_a_run(void)
     CHECK(atoi(ask("SYST:ERR?")) == ERROR_CONFLICT);
     SAYS("*OPC?;*IDN?;:RUN:PROG?", "");
     SAYS("RUN:SAMP?", "50"); /* lines behind *OPC? are read meanwhile */
-    SAYS("ABOR", "1;thermohw,none,0,0.1.0 protocol 1.0;3,READY,0,0");
+    SAYS("ABOR", "1;thermohw,none,0,0.1.0 protocol 1.0;3,READY,0,50");
     CHECK(!driven);
     SAYS("RUN:DUR 0.1;:INIT 3;*CLS;*OPC;*ESR?", "0");
     finish();
@@ -289,7 +289,7 @@ static void test_trajectories_and_states(void)
     send_block("PROG:SCH ", biases, 8);
     SAYS("SYST:ERR?;:PROG:SCH:CRC?", "0,\"No error\";#H00000000");
     send_block("PROG:DATA ", table, table_count - 4);
-    SAYS("PROG:BIAS:CRC?;:RUN:STAT:CRC?;:RUN:PROG?", "#H00000000;#H00000000;1,READY,0,0");
+    SAYS("PROG:BIAS:CRC?;:RUN:STAT:CRC?;:RUN:PROG?", "#H00000000;#H00000000;1,READY,0,2");
 }
 
 static void test_upload(void)
@@ -307,6 +307,9 @@ static void test_upload(void)
     FAILS(text, ERROR_BLOCK);
     snprintf(text, sizeof text, "PROG:LOAD %u,#H%lx", (unsigned)table_count - 1, (unsigned long)crc);
     FAILS(text, ERROR_BLOCK);
+    ask("*RST");
+    snprintf(text, sizeof text, "PROG:LOAD %u,#H%lx", (unsigned)table_count, (unsigned long)crc);
+    FAILS(text, ERROR_BLOCK); /* forgotten */
     FAILS("PROG:LOAD 3,#H0", ERROR_RANGE);
     FAILS("PROG:LOAD 524289,#H0", ERROR_RANGE);
     send_block("UPL:DATA 524288,", table, 1);

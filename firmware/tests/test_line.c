@@ -40,7 +40,7 @@ static void test_text(void)
     line_clear(&line);
     CHECK(feed("A #H12 # #x,#\n") == LINE_READY && holds("A #H12 # #x,#"));
     line_clear(&line);
-    CHECK(feed("*IDN?#15\n") == LINE_READY); /* no argument begins there */
+    CHECK(feed("*IDN?#13\nab\n") == LINE_READY && holds("*IDN?#13\nab")); /* a block wherever it stands */
 }
 
 static void test_blocks(void)
@@ -193,6 +193,9 @@ static void test_commands(void)
     READS("A??", "-101");
     READS("A \001", "-101");
     READS("A #15abc", "-161");
+    READS("A 1 #15a;B;c;D", "-102"); /* no command is read out of a block */
+    READS("A#15a;B;c;D", "-101");
+    READS("A #11x #11x", "-102");
 }
 
 static void test_matching(void)

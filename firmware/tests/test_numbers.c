@@ -79,6 +79,11 @@ static void test_writing(void)
 
         state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         memcpy(&value, &state, sizeof value);
+        if (k % 16 == 1) {
+            const uint64_t subnormal = state >> (12 + k / 16 % 52);
+
+            memcpy(&value, &subnormal, sizeof value);
+        }
         if (k % 4 == 0)
             value = (double)(int64_t)(state >> 20) * 1e-6;
         if (!isfinite(value))
@@ -90,7 +95,7 @@ static void test_writing(void)
 #define WRITTEN(value, wanted) (text[number_write(text, value)] = 0, strcmp(text, wanted) == 0)
     CHECK(WRITTEN(0, "0") && WRITTEN(2.5, "2.5") && WRITTEN(0.1, "0.1") && WRITTEN(-100, "-100"));
     CHECK(WRITTEN(1e16, "10000000000000000") && WRITTEN(1e17, "1e+17") && WRITTEN(1e-5, "0.00001"));
-    CHECK(WRITTEN(1.5e-7, "1.5e-07") && WRITTEN(5e-324, "4.94065645841247e-324") && WRITTEN(0.3, "0.3"));
+    CHECK(WRITTEN(1.5e-7, "1.5e-07") && WRITTEN(5e-324, "4.94065645841247e-324") && WRITTEN(1e-323, "9.88131291682493e-324"));
     CHECK(WRITTEN(0.1 + 0.2, "0.30000000000000004") && WRITTEN(999999999999999.9, "999999999999999.9"));
 }
 
