@@ -11,6 +11,7 @@ from thermohw.backends.josephson import JosephsonJunction as JosephsonJunction
 from thermohw.backends.limits import Clipping as Clipping
 from thermohw.backends.mechanical import MechanicalComponents as MechanicalComponents
 from thermohw.backends.mechanical import MechanicalOscillator as MechanicalOscillator
+from thermohw.backends.opening import is_line as is_line
 from thermohw.backends.opening import open_device as open_device
 from thermohw.backends.rc_circuit import RCCircuit as RCCircuit
 from thermohw.backends.rc_circuit import RCComponents as RCComponents

@@ -2,7 +2,9 @@
 """From a device card to the device."""
 
 import os
+import re
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any
 
 from thermohw.backends.analog import AnalogDevice
@@ -21,6 +23,18 @@ ANALOG: dict[type[DeviceCard], type[AnalogDevice[Any, Any]]] = {
     JosephsonCard: JosephsonJunction,
 }
 """The backend of each kind of card that has components."""
+
+_PORT = re.compile(r"COM[0-9]+", re.IGNORECASE)
+
+
+def is_line(name: str) -> bool:
+    """Get whether a name is that of a line, for `SerialDevice`: a URL, a port, or the path of a character device."""
+    if "://" in name or name.startswith("/dev/") or _PORT.fullmatch(name):
+        return True
+    try:
+        return Path(name).is_char_device()
+    except (OSError, ValueError):  # no name that a file could have
+        return False
 
 
 def open_device(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `thermohw` command: demo, train, generate, export, energy, sweep, show, devices."""
+"""The `thermohw` command: demo, train, generate, export, energy, sweep, record, show, devices."""
 
 import logging
 from functools import partial
@@ -15,13 +15,14 @@ from thermohw.cli.demonstration import demonstrate
 from thermohw.cli.describing import describe
 from thermohw.cli.devices import devices
 from thermohw.cli.options import (
+    AnyDevice,
     AsJson,
     Clip,
-    DeviceName,
     DeviceSeed,
     Duration,
     Effects,
     IntegratorName,
+    Journal,
     Mobility,
     Overdamped,
     SampleCount,
@@ -37,6 +38,7 @@ from thermohw.cli.options import (
     parse_settings,
     warn_of_inertia,
 )
+from thermohw.cli.recording import record
 from thermohw.cli.sources import open_source
 from thermohw.cli.sweeping import sweep
 from thermohw.energy.workload import SAMPLES_PER_PROGRAMMING
@@ -140,7 +142,7 @@ def generate(
     hold: Annotated[float, typer.Option(min=0, help="Share of the class's noising field to hold, with --label.")] = 0.2,
     duration: Duration = 2.5,
     dt: TimeStep = None,
-    device: DeviceName = "ideal",
+    device: AnyDevice = "ideal",
     effects: Effects = None,
     device_seed: DeviceSeed = None,
     mobility: Mobility = 1.0,
@@ -148,6 +150,7 @@ def generate(
     integrator: IntegratorName = None,
     overdamped: Overdamped = False,
     clip: Clip = False,
+    journal: Journal = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -159,7 +162,7 @@ def generate(
         plan = RunPlan(duration, samples, dt, seed=seed)
         opening = open_device(
             device, mobility, kt, integrator,
-            overdamped=overdamped, clip=clip, effects=effects, device_seed=device_seed,
+            overdamped=overdamped, clip=clip, effects=effects, device_seed=device_seed, journal=journal,
         )  # fmt: skip
         with opening as opened:
             drawn_from = generating.run_plan(opened, program, plan)
@@ -270,6 +273,7 @@ def energy(
 
 
 app.command()(sweep)
+app.command()(record)
 
 
 @app.command()

@@ -24,6 +24,19 @@ SampleCount = Annotated[int, typer.Option("--samples", help="Number of independe
 Duration = Annotated[float, typer.Option(help="Length of a trajectory, in 1/(mobility · energy).")]
 TimeStep = Annotated[float | None, typer.Option("--dt", help="Time step; the device's choice if not given.")]
 DeviceName = Annotated[str, typer.Option("--device", help="Name of a device card, or path of one; `devices` lists.")]
+AnyDevice = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="Name of a device card, or path of one (`devices` lists); or a board's line: serial port or pyserial URL.",
+    ),
+]
+Journal = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal", help="Folder that keeps what was fetched from a board, so that the same command goes on."
+    ),
+]
 Overdamped = Annotated[bool, typer.Option("--overdamped", help="Leave inertia out, where it is negligible.")]
 Clip = Annotated[bool, typer.Option("--clip", help="Let couplings and biases saturate at the device's ranges.")]
 Effects = Annotated[
@@ -52,13 +65,16 @@ def open_device(
     clip: bool = False,
     effects: str | None = None,
     device_seed: int | None = None,
+    journal: Path | None = None,
 ) -> ThermodynamicDevice:
-    """Open a device by the name or the path of its card, with the imperfections of a profile if one is named.
+    """Open a device by the name or the path of its card, or a board by its line; with a profile's imperfections.
 
     Raises:
         DeviceLimitError: An unknown integrator, or a parameter out of range or not this device's to set.
         CardError: An unknown device or profile, or a card or profile that is not valid.
         StorageError: The card's file cannot be read.
+        TransportError: The line cannot be opened, or nobody answers.
+        ProtocolError: Who answers does not speak the protocol.
     """
     integrators: dict[str | None, Integrator | None] = {None: None, **{known: known for known in get_args(Integrator)}}
     if integrator not in integrators:
@@ -66,10 +82,34 @@ def open_device(
     if effects is None and device_seed is not None:
         raise DeviceLimitError("--device-seed tells imperfect devices apart: give --effects too")
     profile = None if effects is None else load_profile(effects)
-    device = devices.open_device(
-        name, mobility=mobility, kT=kT, overdamped=overdamped, clip=clip, integrator=integrators[integrator]
-    )
-    return device if profile is None else NonidealDevice(device, profile.effects, device_seed)
+    if devices.is_line(name):
+        given = {
+            "mobility": mobility != 1,
+            "kt": kT != 1,
+            "integrator": integrator,
+            "overdamped": overdamped,
+            "clip": clip,
+        }
+        _refuse(name, [option for option, value in given.items() if value])
+        device: ThermodynamicDevice = devices.SerialDevice(name, journal=journal)
+    else:
+        if journal is not None:
+            raise DeviceLimitError(f"--journal keeps what is fetched from a board; {name} is an emulated device")
+        device = devices.open_device(
+            name, mobility=mobility, kT=kT, overdamped=overdamped, clip=clip, integrator=integrators[integrator]
+        )
+    try:
+        return device if profile is None else NonidealDevice(device, profile.effects, device_seed)
+    except DeviceLimitError:
+        device.close()
+        raise
+
+
+def _refuse(name: str, options: list[str]) -> None:
+    if options:
+        raise DeviceLimitError(
+            f"--{options[0]} is for emulated devices; {name} is a board, whose properties are its own"
+        )
 
 
 def noising_device(
