@@ -111,8 +111,10 @@ extern uint32_t stack_top[], data_source[], data_start[], data_end[], bss_start[
 int main(void);
 void Reset_Handler(void);
 
+/* After a fault nothing is certain but that the outputs must be off. */
 static void stop(void)
 {
+    board_safe();
     for (;;) {
     }
 }
@@ -139,7 +141,6 @@ __attribute__((used, noreturn)) static void start_c(void)
     for (to = bss_start; to < bss_end;)
         *to++ = 0;
     main();
-    stop();
     for (;;) {
     }
 }
