@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `thermohw` command: demo, train, generate, export, energy, sweep, record, show, devices."""
+"""The `thermohw` command: demo, train, generate, export, energy, sweep, serve, record, show, devices."""
 
 import logging
 from functools import partial
@@ -39,6 +39,7 @@ from thermohw.cli.options import (
     warn_of_inertia,
 )
 from thermohw.cli.recording import record
+from thermohw.cli.serving import serve
 from thermohw.cli.sources import open_source
 from thermohw.cli.sweeping import sweep
 from thermohw.energy.workload import SAMPLES_PER_PROGRAMMING
@@ -274,6 +275,7 @@ def energy(
 
 app.command()(sweep)
 app.command()(record)
+app.command()(serve)
 
 
 @app.command()

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from thermohw import __version__
-from thermohw.device import ThermodynamicDevice
-from thermohw.errors import DeviceStateError
+from thermohw.device import DeviceSpec, ThermodynamicDevice
+from thermohw.errors import DeviceLimitError, DeviceStateError
 from thermohw.instrument.command_error import CommandError
 from thermohw.instrument.registers import StatusRegisters
 from thermohw.instrument.runs import Run, stored_bytes
@@ -58,6 +59,9 @@ class Instrument:
         upload: The upload area.
         capability: What the instrument says of itself.
         last_failure: Why the last run that failed did.
+
+    Raises:
+        DeviceLimitError: What the device says of itself does not go over a line.
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class Instrument:
         self.status = StatusRegisters()
         self.settings = Settings()
         self.upload = UploadArea(limits.upload_bytes)
-        self.capability = Capability(protocol=VERSION, spec=device.spec, programs=("table", "float64"), limits=limits)
+        self.capability = _capability(device.spec, limits)
         self.last_failure = ""
         self._device = device
         self._ended = ended
@@ -305,3 +309,10 @@ class Instrument:
         if schedule is not None and not self.capability.spec.schedules:
             raise CommandError(-221, f"{self.capability.spec.name} cannot change biases during a run")
         self._schedule = schedule
+
+
+def _capability(spec: DeviceSpec, limits: LineLimits) -> Capability:
+    try:
+        return Capability(protocol=VERSION, spec=spec, programs=("table", "float64"), limits=limits)
+    except ValidationError as error:
+        raise DeviceLimitError(f"{spec.name} cannot be told over a line: {error.errors()[0]['msg']}") from error
