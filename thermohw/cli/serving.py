@@ -54,10 +54,7 @@ def serve(
     """Serve a device as an instrument on a line, as a board would be (docs/protocol.md), until Ctrl-C."""
     with clear_failure():
         rates = _rates(faults, fault_seed)
-        if terminal is not None and address is not None:
-            raise TransportError("--pty and --tcp are two kinds of line: give one")
-        if rates is not None and rates.disconnects is not None and terminal is None and address is None:
-            raise TransportError("after a disconnect a pseudo-terminal has another name: give a link, --pty LINK")
+        _require_one_line(terminal, address, rates)
         seed = choose_seed() if fault_seed is None else fault_seed
         opened = open_device(device, overdamped=overdamped, clip=clip, effects=effects, device_seed=device_seed)
         with opened:
@@ -82,6 +79,18 @@ def _rates(faults: str | None, fault_seed: int | None) -> FaultRates | None:
     if faults is None and fault_seed is not None:
         raise TransportError("--fault-seed is the seed of faults: give --faults too")
     return None if faults is None else FaultRates.parse(faults)
+
+
+def _require_one_line(terminal: Path | None, address: str | None, rates: FaultRates | None) -> None:
+    """Refuse lines that do not go.
+
+    Raises:
+        TransportError: Two lines, or one that would be found no more.
+    """
+    if terminal is not None and address is not None:
+        raise TransportError("--pty and --tcp are two kinds of line: give one")
+    if rates is not None and rates.disconnects is not None and terminal is None and address is None:
+        raise TransportError("after a disconnect a pseudo-terminal has another name: give a link, --pty LINK")
 
 
 def _listen(address: str) -> TcpEndpoint:
