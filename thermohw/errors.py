@@ -70,5 +70,9 @@ class InstrumentError(ThermoHWError, RuntimeError):
     """An instrument that refused a command or lost a run; the message carries its own words."""
 
 
+class CalibrationError(ThermoHWError, ValueError):
+    """A calibration that cannot be made of the data, or a record that does not fit."""
+
+
 class StorageError(ThermoHWError, OSError):
     """A file or folder that cannot be read or written."""

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a device really is, estimated from its own readings, with errors: the forward half of the least squares."""
+
+from thermohw.estimation.estimates import Estimates as Estimates
+from thermohw.estimation.estimates import Method as Method
+from thermohw.estimation.estimates import estimate as estimate
+from thermohw.estimation.moments import LaggedMoments as LaggedMoments
+from thermohw.estimation.regression import Law as Law
