@@ -67,8 +67,9 @@ static int clear(const struct command *command, struct reply *reply)
     return 0;
 }
 
-static int enable_mask(const struct command *command, struct reply *reply, uint8_t *mask)
+static int enable_mask(const struct command *command, struct reply *reply)
 {
+    uint8_t *mask = command->which ? &status.service_enable : &status.event_enable;
     uint64_t value;
     int error;
 
@@ -81,16 +82,6 @@ static int enable_mask(const struct command *command, struct reply *reply, uint8
         return refuse(error ? error : ERROR_RANGE, "a mask is 0 ... 255");
     *mask = (uint8_t)value;
     return 0;
-}
-
-static int event_enable(const struct command *command, struct reply *reply)
-{
-    return enable_mask(command, reply, &status.event_enable);
-}
-
-static int service_enable(const struct command *command, struct reply *reply)
-{
-    return enable_mask(command, reply, &status.service_enable);
 }
 
 static int events(const struct command *command, struct reply *reply)
@@ -184,76 +175,29 @@ static int upload_data(const struct command *command, struct reply *reply)
 }
 
 /* Load from the block, or from the upload area by length and checksum. */
-static int load(const struct command *command, enum load what)
+static int load(const struct command *command, struct reply *reply)
 {
     const struct argument *argument = command->argument;
     uint64_t count;
     uint32_t crc;
     int error;
 
+    (void)reply;
     if (argument[0].block)
-        return load_payload(what, argument[0].bytes, argument[0].count, &detail);
+        return load_payload((enum load)command->which, argument[0].bytes, argument[0].count, &detail);
     error = whole_read(argument[0].bytes, argument[0].count, &count);
     if (!error)
         error = hex_read(argument[1].bytes, argument[1].count, &crc);
-    return error ? error : load_uploaded(what, count, crc, &detail);
+    return error ? error : load_uploaded((enum load)command->which, count, crc, &detail);
 }
 
-static int crc_of(struct reply *reply, enum load what)
+static int crc_of(const struct command *command, struct reply *reply)
 {
     struct text *text = reply_next(reply);
 
     text_add(text, "#H");
-    text_hex(text, loaded_crc(what), 8);
+    text_hex(text, loaded_crc((enum load)command->which), 8);
     return 0;
-}
-
-static int program_load(const struct command *command, struct reply *reply)
-{
-    (void)reply;
-    return load(command, LOAD_PROGRAM);
-}
-
-static int biases_load(const struct command *command, struct reply *reply)
-{
-    (void)reply;
-    return load(command, LOAD_BIASES);
-}
-
-static int schedule_load(const struct command *command, struct reply *reply)
-{
-    (void)reply;
-    return load(command, LOAD_SCHEDULE);
-}
-
-static int states_load(const struct command *command, struct reply *reply)
-{
-    (void)reply;
-    return load(command, LOAD_STATES);
-}
-
-static int program_crc(const struct command *command, struct reply *reply)
-{
-    (void)command;
-    return crc_of(reply, LOAD_PROGRAM);
-}
-
-static int biases_crc(const struct command *command, struct reply *reply)
-{
-    (void)command;
-    return crc_of(reply, LOAD_BIASES);
-}
-
-static int schedule_crc(const struct command *command, struct reply *reply)
-{
-    (void)command;
-    return crc_of(reply, LOAD_SCHEDULE);
-}
-
-static int states_crc(const struct command *command, struct reply *reply)
-{
-    (void)command;
-    return crc_of(reply, LOAD_STATES);
 }
 
 /* Running */
@@ -358,6 +302,7 @@ static int fetch(const struct command *command, struct reply *reply)
 struct entry {
     const char *pattern;
     int (*run)(const struct command *command, struct reply *reply);
+    int which; /* of the commands with one handler */
     int least, most, asked;
     bool block;  /* the command's last argument is a block */
     bool idle;   /* refused while a run goes on */
@@ -365,48 +310,48 @@ struct entry {
 };
 
 static const struct entry entries[] = {
-    {"*IDN", identify, -1, -1, 0, false, false, false},
-    {"*RST", reset, 0, 0, -1, false, false, true},
-    {"*CLS", clear, 0, 0, -1, false, false, false},
-    {"*ESE", event_enable, 1, 1, 0, false, false, false},
-    {"*SRE", service_enable, 1, 1, 0, false, false, false},
-    {"*ESR", events, -1, -1, 0, false, false, false},
-    {"*STB", status_byte_of, -1, -1, 0, false, false, false},
-    {"*OPC", complete, 0, 0, 0, false, false, false},
-    {"*WAI", nothing, 0, 0, -1, false, false, false},
-    {"*TST", self_test, -1, -1, 0, false, false, false},
-    {"SYSTem:ERRor[:NEXT]", next_error, -1, -1, 0, false, false, false},
-    {"SYSTem:VERSion", version, -1, -1, 0, false, false, false},
-    {"SYSTem:CAPability", capability, -1, -1, 0, false, false, false},
-    {"SYSTem:CHECk", check_lines, 1, 1, 0, false, false, false},
-    {"UPLoad:DATA", upload_data, 2, 2, -1, true, false, false},
-    {"PROGram:DATA", program_load, 1, 1, -1, true, true, true},
-    {"PROGram:LOAD", program_load, 2, 2, -1, false, true, true},
-    {"PROGram:CRC", program_crc, -1, -1, 0, false, false, false},
-    {"PROGram:BIAS", biases_load, 1, 1, -1, true, true, false},
-    {"PROGram:BIAS:LOAD", biases_load, 2, 2, -1, false, true, false},
-    {"PROGram:BIAS:CRC", biases_crc, -1, -1, 0, false, false, false},
-    {"PROGram:SCHedule", schedule_load, 1, 1, -1, true, true, false},
-    {"PROGram:SCHedule:LOAD", schedule_load, 2, 2, -1, false, true, false},
-    {"PROGram:SCHedule:CRC", schedule_crc, -1, -1, 0, false, false, false},
-    {"RUN:STATes", states_load, 1, 1, -1, true, true, false},
-    {"RUN:STATes:LOAD", states_load, 2, 2, -1, false, true, false},
-    {"RUN:STATes:CRC", states_crc, -1, -1, 0, false, false, false},
-    {"RUN:DURation", setting, 1, 1, 0, false, true, false},
-    {"RUN:DT", setting, 1, 1, 0, false, true, false},
-    {"RUN:SAMPles", setting, 1, 1, 0, false, true, false},
-    {"RUN:FIRSt", setting, 1, 1, 0, false, true, false},
-    {"RUN:SEED", setting, 1, 1, 0, false, true, false},
-    {"RUN:KEEP", setting, 1, 1, 0, false, true, false},
-    {"RUN:RECord", setting, 1, 1, 0, false, true, false},
-    {"RUN:INITial", setting, 1, 1, 0, false, true, false},
-    {"RUN:PROGress", progress, -1, -1, 0, false, false, false},
-    {"RUN:TIMes", times, -1, -1, 0, false, false, false},
-    {"RUN:ERRor", reason, -1, -1, 0, false, false, false},
-    {"INITiate[:IMMediate]", initiate, 0, 1, -1, false, false, true},
-    {"ABORt", abort_run, 0, 0, -1, false, false, false},
-    {"STATus:OPERation[:CONDition]", operation, -1, -1, 0, false, false, false},
-    {"FETCh", fetch, -1, -1, 2, false, false, false},
+    {"*IDN", identify, 0, -1, -1, 0, false, false, false},
+    {"*RST", reset, 0, 0, 0, -1, false, false, true},
+    {"*CLS", clear, 0, 0, 0, -1, false, false, false},
+    {"*ESE", enable_mask, 0, 1, 1, 0, false, false, false},
+    {"*SRE", enable_mask, 1, 1, 1, 0, false, false, false},
+    {"*ESR", events, 0, -1, -1, 0, false, false, false},
+    {"*STB", status_byte_of, 0, -1, -1, 0, false, false, false},
+    {"*OPC", complete, 0, 0, 0, 0, false, false, false},
+    {"*WAI", nothing, 0, 0, 0, -1, false, false, false},
+    {"*TST", self_test, 0, -1, -1, 0, false, false, false},
+    {"SYSTem:ERRor[:NEXT]", next_error, 0, -1, -1, 0, false, false, false},
+    {"SYSTem:VERSion", version, 0, -1, -1, 0, false, false, false},
+    {"SYSTem:CAPability", capability, 0, -1, -1, 0, false, false, false},
+    {"SYSTem:CHECk", check_lines, 0, 1, 1, 0, false, false, false},
+    {"UPLoad:DATA", upload_data, 0, 2, 2, -1, true, false, false},
+    {"PROGram:DATA", load, LOAD_PROGRAM, 1, 1, -1, true, true, true},
+    {"PROGram:LOAD", load, LOAD_PROGRAM, 2, 2, -1, false, true, true},
+    {"PROGram:CRC", crc_of, LOAD_PROGRAM, -1, -1, 0, false, false, false},
+    {"PROGram:BIAS", load, LOAD_BIASES, 1, 1, -1, true, true, false},
+    {"PROGram:BIAS:LOAD", load, LOAD_BIASES, 2, 2, -1, false, true, false},
+    {"PROGram:BIAS:CRC", crc_of, LOAD_BIASES, -1, -1, 0, false, false, false},
+    {"PROGram:SCHedule", load, LOAD_SCHEDULE, 1, 1, -1, true, true, false},
+    {"PROGram:SCHedule:LOAD", load, LOAD_SCHEDULE, 2, 2, -1, false, true, false},
+    {"PROGram:SCHedule:CRC", crc_of, LOAD_SCHEDULE, -1, -1, 0, false, false, false},
+    {"RUN:STATes", load, LOAD_STATES, 1, 1, -1, true, true, false},
+    {"RUN:STATes:LOAD", load, LOAD_STATES, 2, 2, -1, false, true, false},
+    {"RUN:STATes:CRC", crc_of, LOAD_STATES, -1, -1, 0, false, false, false},
+    {"RUN:DURation", setting, 0, 1, 1, 0, false, true, false},
+    {"RUN:DT", setting, 0, 1, 1, 0, false, true, false},
+    {"RUN:SAMPles", setting, 0, 1, 1, 0, false, true, false},
+    {"RUN:FIRSt", setting, 0, 1, 1, 0, false, true, false},
+    {"RUN:SEED", setting, 0, 1, 1, 0, false, true, false},
+    {"RUN:KEEP", setting, 0, 1, 1, 0, false, true, false},
+    {"RUN:RECord", setting, 0, 1, 1, 0, false, true, false},
+    {"RUN:INITial", setting, 0, 1, 1, 0, false, true, false},
+    {"RUN:PROGress", progress, 0, -1, -1, 0, false, false, false},
+    {"RUN:TIMes", times, 0, -1, -1, 0, false, false, false},
+    {"RUN:ERRor", reason, 0, -1, -1, 0, false, false, false},
+    {"INITiate[:IMMediate]", initiate, 0, 0, 1, -1, false, false, true},
+    {"ABORt", abort_run, 0, 0, 0, -1, false, false, false},
+    {"STATus:OPERation[:CONDition]", operation, 0, -1, -1, 0, false, false, false},
+    {"FETCh", fetch, 0, -1, -1, 2, false, false, false},
 };
 
 static int check_arguments(const struct command *command, const struct entry *entry)
@@ -428,7 +373,7 @@ static int check_arguments(const struct command *command, const struct entry *en
     return 0;
 }
 
-int command_run(const struct command *command, struct reply *reply, const char **why)
+int command_run(struct command *command, struct reply *reply, const char **why)
 {
     size_t k = 0;
     int error;
@@ -444,6 +389,7 @@ int command_run(const struct command *command, struct reply *reply, const char *
             error = refuse(ERROR_CONFLICT, "a run goes on");
         if (!error && entries[k].alters && reply->blocks)
             error = refuse(ERROR_CONFLICT, "put FETCh? on a line of its own");
+        command->which = entries[k].which;
         if (!error)
             error = entries[k].run(command, reply);
     }

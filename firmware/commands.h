@@ -16,6 +16,6 @@ extern bool lines_checked; /* compulsory: SYSTem:CHECk ON */
 void commands_start(void);
 
 /* Carry out a command. Returns 0, WAIT or an SCPI error, with what exactly is wrong in `why` (NULL: nothing to add). */
-int command_run(const struct command *command, struct reply *reply, const char **why);
+int command_run(struct command *command, struct reply *reply, const char **why);
 
 #endif

@@ -27,6 +27,7 @@
 #define ERROR_TEXT 200
 #define ARGUMENTS_MAX 2
 #define SCRATCH_FLOATS 65536 /* initial states drawn at a time */
+#define CELLS 2048           /* of a tabulated density */
 #define SLICE 40000          /* work between two looks at the line, in multiplications or so */
 
 #endif

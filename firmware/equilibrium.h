@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#define CELLS 2048
+#include "config.h"
 
 struct equilibrium {
     double J2, J4, bias;

@@ -213,6 +213,8 @@ static const char *match_word(const char *word, size_t count, const char *patter
 
 bool scpi_matches(const char *header, const char *pattern)
 {
+    if (*header != *pattern) /* most do not, and no pattern starts with an optional word */
+        return false;
     while (pattern) {
         const bool optional = *pattern == '[';
         const char *colon = strchr(header, ':');

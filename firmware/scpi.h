@@ -20,6 +20,7 @@ struct argument {
 struct command {
     char header[HEADER_BYTES]; /* whole path, upper case, without the first colon and the question mark */
     bool query;
+    int which; /* of the commands with one handler; whoever finds that sets it */
     unsigned arguments;
     struct argument argument[ARGUMENTS_MAX];
 };

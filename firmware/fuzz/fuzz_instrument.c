@@ -11,8 +11,8 @@
 #include "crc32.h"
 #include "instrument.h"
 
-#define SLICES 6      /* of a run, an input */
-#define PAUSE 0xFD    /* a quiet comes before this byte */
+#define SLICES 8   /* of a run, an input */
+#define PAUSE 0xFD /* a quiet comes before this byte */
 #define ANSWER "thermohw,fuzz,0," FIRMWARE_VERSION " protocol " PROTOCOL_VERSION "\n"
 
 const char board_name[] = "fuzz";
