@@ -62,8 +62,9 @@ class SerialTransport:
 
     def __init__(self, url: str, baudrate: int = 115_200, write_timeout: float = 30.0) -> None:
         self._url = url
+        longest = None if url.lower().startswith("rfc2217:") else write_timeout  # pyserial has none there
         try:
-            self._port = serial.serial_for_url(url, baudrate=baudrate, timeout=_POLL, write_timeout=write_timeout)
+            self._port = serial.serial_for_url(url, baudrate=baudrate, timeout=_POLL, write_timeout=longest)
         except (OSError, ValueError) as error:  # SerialException is an OSError
             raise TransportError(f"cannot open {url}: {error}") from error
         self._buffer = bytearray()
