@@ -66,9 +66,7 @@ def test_arguments_are_parted_by_commas_and_blocks_are_counted_off() -> None:
     assert list(calls(text, payloads)) == [Call("A", ("1", payloads[0])), Call("B", (payloads[1],))]
 
 
-@pytest.mark.parametrize(
-    "text", ["", ";", "A;", "?", "1", "A:", ":", "A?B", "*", "A?:B", "A::B", "::A", f"A{BLOCK_MARK}"]
-)
+@pytest.mark.parametrize("text", [";", "A;", "?", "1", "A:", ":", "A?B", "*", "A?:B", "A::B", "::A", f"A{BLOCK_MARK}"])
 def test_what_is_no_command_is_a_syntax_error(text: str) -> None:
     with pytest.raises(CommandError) as caught:
         list(calls(text, (bytearray(),)))

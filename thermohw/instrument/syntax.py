@@ -34,12 +34,14 @@ def calls(text: str, blocks: Sequence[bytearray]) -> Iterator[Call]:
     Raises:
         CommandError: The next command does not follow the syntax.
     """
+    if not text.strip(BLANKS):
+        return
     level: tuple[str, ...] = ()
     remaining = iter(blocks)
     for command in text.split(";"):
         found = _COMMAND.fullmatch(command.strip(BLANKS))
         if found is None:
-            raise CommandError(-102, f"a command reads HEADER ARGUMENT,…; got {_shown(command)}")
+            raise CommandError(-102, f"a command reads HEADER ARGUMENT,...; got {_shown(command)}")
         header, query, rest = found.groups()
         if not header.startswith("*"):
             sent = tuple(header.upper().lstrip(":").split(":"))
@@ -76,4 +78,4 @@ def forms(pattern: str) -> Iterator[str]:
 
 
 def _shown(text: str) -> str:
-    return repr(text.strip(BLANKS).replace(BLOCK_MARK, "#…")[:40])
+    return repr(text.strip(BLANKS).replace(BLOCK_MARK, "#...")[:40])
