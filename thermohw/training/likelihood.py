@@ -83,7 +83,8 @@ def _solve_within(quadratic: PathQuadratic, limit: float, start: Floats) -> Solu
             "gtol": BOUNDED_TOLERANCE * scale,
         },
     )
-    z = np.clip(found.x / size, -bound, bound)
+    # what lies on a bound in the scaled coordinates must lie on it exactly, not a rounding inside
+    z = np.where(np.abs(found.x) >= bound * size, np.copysign(bound, found.x), found.x / size)
     missing = _projected_gradient(quadratic.gradient(z), z, bound) / size
     gradient = float(np.linalg.norm(missing) / np.linalg.norm(quadratic.linear / size))
     if gradient > 100 * BOUNDED_TOLERANCE:
