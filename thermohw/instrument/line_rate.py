@@ -9,6 +9,7 @@ UNLIMITED = 2**20
 
 _BUFFER_BYTES = 16
 _BUFFER_SECONDS = 0.02
+_ROUNDING = 1 + 1e-9
 
 
 class LineRate:
@@ -24,24 +25,24 @@ class LineRate:
     def __init__(self, baud: int | None, now: float) -> None:
         self._rate = None if baud is None else baud / BITS_A_BYTE
         self._largest = max(_BUFFER_BYTES, (self._rate or 0.0) * _BUFFER_SECONDS)
+        self._batch = self._largest / 4
         self._filled = 0.0
         self._updated = now
 
     def allowance(self, now: float) -> int:
-        """Get how many bytes may pass at a time, s."""
+        """Get how many bytes may pass at a time, s: none until some are due, as each by itself would cost a wake-up."""
         if self._rate is None:
             return UNLIMITED
         self._filled = min(self._largest, self._filled + (now - self._updated) * self._rate)
         self._updated = now
-        return int(self._filled)
+        return int(self._filled) if self._filled >= self._batch else 0
 
     def take(self, count: int) -> None:
         """Let bytes pass."""
         self._filled -= count
 
     def ready_at(self, now: float) -> float:
-        """Get when some bytes may pass, s: not each by itself, which would cost a wake-up a byte."""
+        """Get when bytes may pass again, s."""
         if self._rate is None:
             return now
-        wanted = min(self._largest, max(1.0, self._largest / 4))
-        return now + max(0.0, wanted - self._filled) / self._rate
+        return now + max(0.0, self._batch * _ROUNDING - self._filled) / self._rate
