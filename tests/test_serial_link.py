@@ -218,15 +218,25 @@ def test_an_instrument_of_another_kind_is_told_so() -> None:
         opened(ScriptedTransport(script), retries=3)
 
 
-def test_the_words_of_a_server_that_hangs_up_are_told() -> None:
+def test_the_words_of_a_server_that_hangs_up_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     class Busy(ScriptedTransport):
         def drain(self, seconds: float) -> None:
             if seconds > 0.1:
                 raise TransportError("bench broke")
 
-    script = [(seal(b"SYST:CHEC ON", 1), b'-221,"Settings conflict; another client is connected"\n')]
-    with pytest.raises(TransportError, match="another client is connected"):
-        opened(Busy(script))
+    monkeypatch.setattr(serial_link, "FIRST_PATIENCE", 0.1)
+    words = b'-221,"Settings conflict; another client is connected"\n'
+    tags = iter(range(1, 9))
+    with pytest.raises(TransportError, match=r"no line for 0\.1 s; .*another client is connected"):
+        opened(lambda: Busy([(seal(b"SYST:CHEC ON", next(tags)), words)]))
+
+
+def test_a_line_that_breaks_as_soon_as_it_is_opened_is_opened_again() -> None:
+    board = MemoryBoard()
+    lines = iter([MemoryTransport(board, breaks_after=0), MemoryTransport(board)])
+    link = opened(lambda: next(lines))
+    assert link.ask("RUN:SAMP?") == "1"
+    assert link.statistics.reconnects == 1
 
 
 # Leaving

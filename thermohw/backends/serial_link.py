@@ -23,6 +23,9 @@ SILENCES = 10
 PATIENCE = 20.0
 """Time in which a line that broke must open again, s."""
 
+FIRST_PATIENCE = 2.0
+"""Likewise of a line that breaks as soon as it is opened for the first time."""
+
 _SETTLED = 0.02  # the line has been silent already: forget what had arrived
 _LAST_WORDS = 3  # attempts at what a client says when it leaves
 _STALE = 256  # answers to questions of long ago that are passed over
@@ -108,7 +111,15 @@ class SerialLink:
             TransportError: It cannot be opened, or nobody answers.
             ProtocolError: Who answers does not speak the protocol.
         """
-        self._transport = self._began()
+        transport = self._opener()  # what is not there now is not waited for
+        try:
+            self._begin(transport)
+        except TransportTimeout:
+            raise
+        except TransportError as error:
+            self._reconnected(str(error), FIRST_PATIENCE)
+        else:
+            self._transport = transport
 
     def ask(self, message: str, seconds: float | None = None) -> str:
         """Ask for a line of text; commands without a reply are answered `OK`.
@@ -271,33 +282,35 @@ class SerialLink:
             self._transport.close()
             self._transport = None
 
-    def _reconnected(self, why: str) -> Transport:
-        _log.warning("%s: the line broke (%s); opening it again", self.name, why)
-        deadline, pause = time.monotonic() + PATIENCE, 0.05
+    def _reconnected(self, why: str, patience: float | None = None) -> Transport:
+        _log.warning("%s: the line broke; opening it again", self.name)
+        _log.info("%s: %s", self.name, why)
+        patience = PATIENCE if patience is None else patience
+        deadline, pause = time.monotonic() + patience, 0.05
         while True:
             try:
-                self._transport = self._began()
+                transport = self._opener()
+                self._begin(transport)
             except TransportError as error:
                 if time.monotonic() + pause > deadline:
                     raise TransportError(
-                        f"{self.name}: no line for {PATIENCE:g} s; the last attempt: {error}"
+                        f"{self.name}: no line for {patience:g} s; the last attempt: {error}"
                     ) from error
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 self._count(reconnects=1)
-                return self._transport
+                self._transport = transport
+                return transport
 
-    def _began(self) -> Transport:
-        """Open the line, forget what still arrives from before, and make checked lines compulsory."""
-        transport = self._opener()
+    def _begin(self, transport: Transport) -> None:
+        """Forget what still arrives from before, and make checked lines compulsory; a line that fails is released."""
         try:
             transport.drain(WITHIN_REPLY / 4)
             self._accepted(self._insist(transport, b"SYST:CHEC ON", self._retries), Question(b"SYST:CHEC ON"))
         except BaseException:
             transport.close()
             raise
-        return transport
 
     def _insist(self, transport: Transport, message: bytes, attempts: int) -> bytes:
         """Ask on this line only, without opening another."""
@@ -312,7 +325,7 @@ class SerialLink:
                 self._count(retries=1)
             except TransportError as error:
                 raise TransportError(f"{error}; before: {last}" if last else str(error)) from error
-        raise TransportError(f"{self.name} does not answer {message.decode()} in checked lines; the last: {last}")
+        raise TransportTimeout(f"{self.name} does not answer {message.decode()} in checked lines; the last: {last}")
 
     def _say(self, transport: Transport, message: bytes) -> bool:
         try:

@@ -41,10 +41,10 @@ class ChunkSize:
         self._noisy, self._clean, self._repeated = False, 0, 0
         self._started = time.monotonic()
 
-    def asked(self, damages: int) -> int:
-        """Get the size for an attempt after so many damaged ones: a quarter each time."""
+    def asked(self, damages: int, smallest: int = SMALLEST_CHUNK) -> int:
+        """Get the size for an attempt after so many damaged ones: a quarter after the first ever, half after others."""
         if damages > self._repeated:
-            self.size = max(min(SMALLEST_CHUNK, self._largest), self.size // 4)
+            self.size = min(max(smallest, self.size // (2 if self._noisy else 4)), self._largest)
             self._noisy, self._clean = True, 0
         self._repeated, self._started = damages, time.monotonic()
         return self.size
@@ -119,7 +119,7 @@ class Transfer:
 
             def question(damages: int, first: int = first) -> Question:
                 nonlocal count
-                fitting = self._down.asked(damages) // layout.record_bytes
+                fitting = self._down.asked(damages, layout.record_bytes) // layout.record_bytes
                 count = min(max(1, fitting), rows.stop - first)
                 return Question(b"FETC? %d,%d" % (first, count), count * layout.record_bytes + _OVERHEAD)
 
