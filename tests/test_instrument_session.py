@@ -32,6 +32,13 @@ def test_a_checked_line_has_exactly_one_checked_answer() -> None:
         assert bench.ask_checked("SYST:ERR?", 0xFF) == NO_ERROR
 
 
+def test_the_transcript_of_the_protocol() -> None:
+    with Bench() as bench:
+        assert bench.send(b"SYST:CHEC ON ~01CEE3A906\n") == b"OK ~01102AACEF\n"
+        assert bench.send(b"RUN:SAMP 100 ~025798A8AA\n") == b"OK ~028923FD55\n"
+        assert refusal(bench, b"RUN:SXMP 100 ~04BEFB0D9F\n").startswith('!-361,"Parity error in program message')
+
+
 def test_a_refusal_stands_in_the_answer_and_not_in_the_queue() -> None:
     with Bench() as bench:
         assert bench.ask_checked("RUN:SEED?;SAMP 0;SEED 5", 7).startswith('!-222,"Data out of range; RUN:SAMPles')
