@@ -16,7 +16,7 @@ from thermohw.estimation import Estimates, LaggedMoments, Law, estimate
 from thermohw.estimation.basis import Basis
 from thermohw.estimation.moments import Moments
 from thermohw.estimation.snapshots import fit_energies
-from thermohw.estimation.trajectories import fit_law, fit_mobility, memory, noise_variance
+from thermohw.estimation.trajectories import fit_law, fit_mobility, memory
 from thermohw.langevin.as_built import AsBuilt
 from thermohw.langevin.engine import Dynamics
 from thermohw.langevin.observer import TrajectoryPiece
@@ -80,8 +80,9 @@ def test_an_euler_step_would_not_find_it() -> None:
     """The control: correlations held constant over the interval, which is the Euler regression."""
     moments = linear_moments(0.1, STIFFNESS, np.ones(2), 1.0, np.zeros(2))
     columns = np.array([0, 1, 6, 7, 8])
-    change = (moments.products[1] - moments.products[0])[columns, 0]
-    slopes: Floats = np.linalg.solve(moments.products[0][np.ix_(columns, columns)] * 0.1, change)
+    change: Floats = (moments.products[1] - moments.products[0])[columns, 0]
+    here: Floats = 0.1 * moments.products[0][np.ix_(columns, columns)]
+    slopes = np.linalg.solve(here, change)
     assert -slopes[0] < 0.9 * STIFFNESS[0, 0]
 
 
@@ -263,7 +264,7 @@ def test_long_intervals_are_told_and_served_by_states_and_motion() -> None:
 
 
 def test_unknown_noise_is_told_where_the_interval_allows() -> None:
-    assert noise_variance(readings(0.05, 60, 0.05, chains=320).means()) ** 0.5 == pytest.approx(0.05, rel=0.1)
+    assert readings(0.05, 60, 0.05, chains=320).means().noise_variance() ** 0.5 == pytest.approx(0.05, rel=0.1)
 
 
 def test_without_applied_biases_nothing_has_a_unit() -> None:

@@ -67,20 +67,24 @@ class Basis:
         s2 = np.broadcast_to(np.asarray(variance, np.float64), (self.units,))
         change = np.eye(self.size)
         for power in POWERS:
-            for lower, factor in _hermite(power, s2).items():
-                if lower != power:
-                    change[self.power(power, unit), self.power(lower, unit)] = factor
+            for lower, factor in hermite(power, s2).items():
+                change[self.power(power, unit), self.power(lower, unit)] = factor
         clean = change @ products @ change.T
-        even = {0: np.ones(self.units)}
-        even |= {a + b: products[0][self.power(a, unit), self.power(b, unit)] for a in POWERS for b in POWERS}
-        for a in POWERS:
-            for b in POWERS:
-                found = sum(factor * even[lower] for lower, factor in _hermite(a + b, s2).items())
-                clean[0][self.power(a, unit), self.power(b, unit)] = found
+        pairs = [(a, b) for a in POWERS for b in POWERS]
+        even = {a + b: products[0][self.power(a, unit), self.power(b, unit)] for a, b in pairs}
+        found = even_without_noise(even, s2)
+        for a, b in pairs:
+            clean[0][self.power(a, unit), self.power(b, unit)] = found[a + b]
         return clean
 
 
-def _hermite(degree: int, s2: Floats) -> dict[int, Floats]:
+def even_without_noise(even: dict[int, Floats], s2: Floats) -> dict[int, Floats]:
+    """Get the even moments ⟨x^k⟩ of states from those of readings with noise of variance s²."""
+    known = {0: np.ones_like(s2), **even}
+    return {k: sum((f * known[m] for m, f in hermite(k, s2).items()), np.zeros_like(s2)) for k in even}
+
+
+def hermite(degree: int, s2: Floats) -> dict[int, Floats]:
     """Get the coefficients of He_degree by power, (units,) each."""
     terms: dict[int, Floats] = {}
     for m in range(degree // 2 + 1):

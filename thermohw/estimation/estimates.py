@@ -12,7 +12,7 @@ from thermohw.estimation.basis import Floats
 from thermohw.estimation.moments import LaggedMoments, Moments
 from thermohw.estimation.regression import Law
 from thermohw.estimation.snapshots import fit_energies
-from thermohw.estimation.trajectories import LEAST_MEMORY, fit_law, fit_mobility, memory, noise_variance
+from thermohw.estimation.trajectories import LEAST_MEMORY, fit_law, fit_mobility, memory
 from thermohw.topology import Topology
 
 Method = Literal["trajectories", "snapshots", "both"]
@@ -103,7 +103,7 @@ def estimate(
 def _variance_of(method: Method, noise: float | None) -> Callable[[Moments], float]:
     if noise is not None:
         return lambda moments: noise**2
-    return noise_variance if method != "snapshots" else lambda moments: 0.0
+    return Moments.noise_variance if method != "snapshots" else lambda moments: 0.0
 
 
 def _resolved(whole: Moments, topology: Topology, variance: Callable[[Moments], float]) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Basis, Floats
+from thermohw.estimation.reading_noise import noise_variance
 from thermohw.langevin.observer import Observer, TrajectoryPiece
 
 LAGS = 3
@@ -31,6 +32,9 @@ class LaggedMoments(Observer):
         counts: (groups,) number of products.
         products: (groups, lags, features, features) their sums.
         next_squares: (groups, units) sums of x(t + Δ)².
+
+    Raises:
+        CalibrationError: Fewer than two groups.
     """
 
     applied: Floats
@@ -166,3 +170,16 @@ class Moments:
         """Get the moments of the states behind readings with noise of this variance, (units,) or one for all."""
         products = self.basis.without_noise(self.products, variance)
         return Moments(self.basis, self.interval, products, self.next_squares - np.asarray(variance, np.float64))
+
+    def noise_variance(self) -> float:
+        """Get the variance of the noise of readings, one for all units.
+
+        Raises:
+            CalibrationError: The interval is too long to tell noise from motion.
+        """
+        unit = np.arange(self.basis.units)
+        return noise_variance(
+            lambda variance: self.without_noise(variance).products,
+            lambda missing: float(missing[unit, unit].sum()),
+            float(self.products[0][unit, unit].min()),
+        )

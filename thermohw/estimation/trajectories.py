@@ -2,11 +2,8 @@
 """The law of motion from readings in time: least squares forward in time, without the bias of a finite interval."""
 
 import numpy as np
-from scipy.optimize import brentq
-
-from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Floats
-from thermohw.estimation.interpolation import integrated, integrated_at_equilibrium, transition
+from thermohw.estimation.interpolation import integrated, integrated_at_equilibrium
 from thermohw.estimation.moments import Moments
 from thermohw.estimation.regression import Law, Regressors
 from thermohw.topology import Topology
@@ -34,7 +31,7 @@ def fit_law(moments: Moments, topology: Topology) -> Law:
         CalibrationError: Features did not vary independently: too few readings, or no applied biases.
     """
     here, change = moments.products[0], moments.products[1] - moments.products[0]
-    integral, units = integrated(moments), topology.units
+    integral, units = integrated(moments.products, moments.interval), topology.units
     slopes, mobility, diffusion = np.zeros((units, units + 3)), np.zeros(units), np.zeros(units)
     for regressors in Regressors.of_all(topology, moments.basis):
         unit = regressors.unit
@@ -58,7 +55,8 @@ def fit_mobility(moments: Moments, topology: Topology, law: Law) -> Floats:
     unit = np.arange(topology.units)
     change = (moments.products[1] - moments.products[0])[unit, unit]
     force = forces(moments, topology, law)
-    return np.asarray(change / (integrated_at_equilibrium(moments)[unit] * force).sum(axis=1))
+    integral = integrated_at_equilibrium(moments.products, moments.interval)
+    return np.asarray(change / (integral[unit] * force).sum(axis=1))
 
 
 def memory(moments: Moments, topology: Topology, law: Law) -> Floats:
@@ -79,32 +77,3 @@ def forces(moments: Moments, topology: Topology, law: Law) -> Floats:
     force[:, basis.one] = -slopes[:, 2]
     force[unit, basis.applied(unit)] = -1.0
     return force
-
-
-def noise_variance(moments: Moments) -> float:
-    """Get the variance of the noise of readings, one for all units, from moments at lags 0, 1 and 2.
-
-    Noise adds to ⟨x x⟩ at lag 0 alone. Its variance is that at which the transition from lag 0 to lag 1, with the
-    noise taken out, leads from lag 1 to lag 2 as well. Good for intervals that are short against relaxation.
-
-    Raises:
-        CalibrationError: No variance does: the interval is too long to tell noise from motion.
-    """
-    unit = np.arange(moments.basis.units)
-
-    def excess(variance: float) -> float:
-        clean = moments.without_noise(variance)
-        return float((clean.products[1] @ transition(clean) - clean.products[2])[unit, unit].sum())
-
-    if excess(0.0) >= 0:
-        return 0.0
-    limit = float(moments.products[0][unit, unit].min())
-    high = 1e-6 * limit
-    while excess(high) < 0:
-        high *= 2
-        if high > limit:
-            raise CalibrationError(
-                "the noise of readings cannot be told from the motion at this interval: take readings closer in time, "
-                "or state the noise"
-            )
-    return float(brentq(excess, 0.0, high, xtol=1e-6 * high))
