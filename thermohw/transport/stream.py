@@ -2,7 +2,7 @@
 """Byte streams with deadlines, over whatever pyserial opens: a serial port, `socket://`, `rfc2217://`, `loop://`."""
 
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 import serial
 
@@ -133,7 +133,10 @@ class SerialTransport:
 
     def close(self) -> None:
         """Release the line; again does nothing."""
+        connection: Any = getattr(self._port, "_socket", None)
         self._port.close()
+        if connection is not None:
+            connection.close()  # pyserial leaves a socket open whose other end has gone
 
     def _take(self, count: int) -> bytes:
         taken = bytes(memoryview(self._buffer)[:count])
