@@ -27,7 +27,8 @@ PROGRAM = replace(
     Program.uncoupled(Topology.layered(3, 2), 1.0, 2.0, np.linspace(-1, 1, 5)), couplings=np.linspace(-0.9, 0.8, 7)
 )
 LOAD = b"PROG:DATA " + block(pack_program(PROGRAM))
-PATIENCE = 20.0
+PATIENCE = 120.0
+"""Longest wait for what has to happen, s: kernels may have to be compiled first, on a busy machine."""
 
 
 def until(condition: Callable[[], bool]) -> None:
