@@ -83,9 +83,7 @@ def estimate(
     variance = _variance_of(method, noise)
     resolved = method != "snapshots" and _resolved(whole, topology, variance)
     fit, reasons = _fit(method, resolved)
-    laws = [
-        _parameters(part, topology, variance, fit) for part in (whole, *map(moments.without, range(moments.groups)))
-    ]
+    laws = [_parameters(part, topology, variance, fit) for part in (whole, *map(moments.means, range(moments.groups)))]
     values = {name: laws[0][name] for name in PARAMETERS}
     replicates = {name: np.stack([law[name] for law in laws[1:]]) for name in PARAMETERS}
     for name in reasons:

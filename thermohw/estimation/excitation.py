@@ -10,6 +10,9 @@ from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Floats
 from thermohw.topology import Topology
 
+ROUNDING = 1e-9
+"""Share of the limit that is left to rounding."""
+
 
 def signs(patterns: int, topology: Topology) -> Floats:
     """Get the signs (patterns, units) of the applied biases: for each unit a column of a Hadamard matrix.
@@ -53,6 +56,7 @@ def applied_biases(patterns: int, topology: Topology, biases: Floats, amplitude:
     Raises:
         CalibrationError: A number of patterns that is no power of two.
     """
-    size = amplitude if limit is None else min(amplitude, limit)
-    room = np.inf if limit is None else limit - size
+    most = np.inf if limit is None else limit * (1 - ROUNDING)
+    size = min(amplitude, most)
+    room = most - size
     return np.clip(biases, -room, room) - biases + size * signs(patterns, topology)

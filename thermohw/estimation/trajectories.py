@@ -2,6 +2,7 @@
 """The law of motion from readings in time: least squares forward in time, without the bias of a finite interval."""
 
 import numpy as np
+
 from thermohw.estimation.basis import Floats
 from thermohw.estimation.interpolation import integrated, integrated_at_equilibrium
 from thermohw.estimation.moments import Moments
