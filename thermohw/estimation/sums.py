@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sums over readings of trajectories that calibration keeps, in groups of chains: additive, streamed, resumable."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermohw.errors import CalibrationError
+from thermohw.estimation.basis import Floats
+from thermohw.langevin.observer import Observer, TrajectoryPiece
+
+LAGS = 3
+"""Number of lags 0, 1, 2 in units of the interval: two for the law of motion, one more for the noise of readings."""
+
+
+@dataclass(eq=False)
+class ReadingSums(Observer):
+    """Sums of products of features at times t and t + kΔ, k = 0, 1, 2, over readings; a subclass has the features.
+
+    Groups are what standard errors are made of: chains are independent, so group sums are. Chains are dealt out to
+    groups by their number; runs under other applied biases add up group by group.
+
+    Attributes:
+        applied: (units,) biases that this run adds to those under calibration, in the unit of the program's energies.
+        groups: Number of groups.
+        skip: Readings at the start of each trajectory that are left out, until the device has settled.
+        interval: Δ, time between readings; set by the first piece seen.
+        counts: (groups,) number of products.
+        products: (groups, lags, …, features, features) their sums.
+        next_squares: (groups, units) sums of x(t + Δ)².
+
+    Raises:
+        CalibrationError: Fewer than two groups.
+    """
+
+    applied: Floats
+    groups: int = 50
+    skip: int = 0
+    interval: float = 0.0
+    counts: Floats = field(init=False)
+    products: Floats = field(init=False)
+    next_squares: Floats = field(init=False)
+    _tails: dict[int, Floats] = field(init=False, default_factory=dict[int, Floats])
+
+    def __post_init__(self) -> None:
+        self.applied = np.asarray(self.applied, np.float64)
+        if self.groups < 2:
+            raise CalibrationError(f"standard errors need at least 2 groups of chains, got {self.groups}")
+        self.counts = np.zeros(self.groups)
+        self.products = np.zeros((self.groups, LAGS, *self._shape))
+        self.next_squares = np.zeros((self.groups, len(self.applied)))
+
+    @property
+    @abstractmethod
+    def _shape(self) -> tuple[int, ...]:
+        """Get the shape (…, features, features) of one product."""
+
+    @abstractmethod
+    def _sums(self, states: Floats, starts: int) -> Floats:
+        """Get the sums (lags, …, features, features) over chains and starting times.
+
+        Args:
+            states: (readings, chains, units).
+            starts: Number of readings that products start from, the first ones.
+        """
+
+    def observe(self, piece: TrajectoryPiece) -> None:
+        """Take in consecutive readings of some chains.
+
+        Raises:
+            CalibrationError: Their interval is not that of the readings before.
+        """
+        self._require_interval(piece.interval)
+        states = piece.states.astype(np.float64)
+        tail = self._tails.get(piece.first_chain)
+        first_reading = piece.first_step // piece.spacing
+        if tail is not None:  # a piece begins with the last state of the one before
+            states = np.concatenate([tail, states[1:]])
+            first_reading += 1 - len(tail)
+        dropped = min(max(self.skip - first_reading, 0), len(states))
+        states = states[dropped:]
+        starts = len(states) - (LAGS - 1)
+        # a tail of all readings so far where they do not reach over all lags, else of as many as the next start needs
+        self._tails[piece.first_chain] = (
+            states[max(starts, 0) :] if len(states) else piece.states[-1:].astype(np.float64)
+        )
+        if starts < 1:
+            return
+        chains = states.shape[1]
+        for offset in range(min(self.groups, chains)):
+            group, own = (piece.first_chain + offset) % self.groups, states[:, offset :: self.groups]
+            self.products[group] += self._sums(own, starts)
+            self.counts[group] += starts * own.shape[1]
+            self.next_squares[group] += (own[1 : starts + 1] ** 2).sum(axis=(0, 1))
+
+    def absorb(self, other: Observer) -> None:
+        """Add another's sums to these, under the same or other applied biases.
+
+        Raises:
+            PlanError: The other is of another kind.
+            CalibrationError: The other has other groups, units or intervals.
+        """
+        other = self.same_kind(other)
+        if other.products.shape != self.products.shape:
+            raise CalibrationError(f"moments of shape {other.products.shape} do not add to {self.products.shape}")
+        if other.interval:
+            self._require_interval(other.interval)
+        self.counts = self.counts + other.counts
+        self.products = self.products + other.products
+        self.next_squares = self.next_squares + other.next_squares
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Get the sums by name, for a record."""
+        return {"counts": self.counts, "products": self.products, "next_squares": self.next_squares}
+
+    def averages(self, without: int | None = None) -> tuple[Floats, Floats]:
+        """Get the means of products and of x(t + Δ)² over all groups, or all but one.
+
+        Raises:
+            CalibrationError: A group has no readings.
+        """
+        if not self.counts.all():
+            raise CalibrationError(
+                f"{int((self.counts == 0).sum())} of {self.groups} groups have no readings: take more chains than "
+                f"groups, and more than {LAGS - 1 + self.skip} intervals a trajectory"
+            )
+        kept = np.arange(self.groups) != (-1 if without is None else without)
+        count = self.counts[kept].sum()
+        return self.products[kept].sum(axis=0) / count, self.next_squares[kept].sum(axis=0) / count
+
+    def _require_interval(self, interval: float) -> None:
+        if self.interval and abs(interval - self.interval) > 1e-9 * self.interval:
+            raise CalibrationError(f"readings {interval:g} apart do not add to readings {self.interval:g} apart")
+        self.interval = interval
