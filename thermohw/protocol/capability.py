@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a board says of itself (docs/protocol.md, section 5), read as what it is: input that nobody vouches for."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -51,7 +52,10 @@ class Capability(BaseModel):
 
     @field_validator("spec")
     @classmethod
-    def _short_texts(cls, spec: DeviceSpec) -> DeviceSpec:
+    def _plain(cls, spec: DeviceSpec) -> DeviceSpec:
+        for quantity in ("mobility", "kT", "mass", "coupling_limit", "bias_limit"):
+            if not math.isfinite(getattr(spec, quantity) or 0):
+                raise ValueError(f"the spec's {quantity} is not finite")
         for text in (spec.name, *spec.details, *spec.details.values()):
             if len(text) > _MAX_TEXT or not text.isprintable():
                 raise ValueError(f"a text of the spec is not one printable line of at most {_MAX_TEXT} characters")
