@@ -104,6 +104,25 @@ def test_a_damaged_block_is_asked_for_again(data: st.DataObject) -> None:
         assert opened(transport).ask_block("FETC? 0,1", 300) == payload
 
 
+@pytest.mark.parametrize(("lost", "silences"), [(1, 0), (40, 0), (100, 1)])
+def test_the_end_of_a_block_that_lost_bytes_is_seen_without_a_silence(lost: int, silences: int) -> None:
+    """Up to as many bytes as the end that is searched for the seal; more are missed once the line is silent."""
+
+    class Watched(ScriptedTransport):
+        drained = 0
+
+        def drain(self, seconds: float) -> None:
+            self.drained += 1
+            super().drain(seconds)
+
+    whole = seal(block(bytes(300)), 2)
+    script = [BEGIN, asked(2, whole[:50] + whole[50 + lost :], b"FETC? 0,1")]
+    transport = Watched([*script, asked(3, seal(block(b"abc"), 3), b"FETC? 0,1")])
+    assert opened(transport).ask_block("FETC? 0,1", 300) == b"abc"
+    transport.check_finished()
+    assert transport.drained == 1 + silences  # the first when the line was opened
+
+
 def test_answers_of_long_ago_are_passed_over() -> None:
     stale = seal(b"OK", 200) + seal(block(b"old\nsamples"), 201) + seal(b"1,DONE,4,4", 202)
     with expected_exchange([BEGIN, asked(2, stale + seal(block(b"new"), 2), b"FETC? 0,1")]) as transport:

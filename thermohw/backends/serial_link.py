@@ -3,6 +3,7 @@
 
 import contextlib
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ FIRST_PATIENCE = 2.0
 
 _SETTLED = 0.02  # the line has been silent already: forget what had arrived
 _LAST_WORDS = 3  # attempts at what a client says when it leaves
+_TAIL = 64  # bytes at the end of a block's line in which its end is looked for
+_END = re.compile(rb" ~[0-9A-F]{10}\n\Z")
 _STALE = 256  # answers to questions of long ago that are passed over
 _LONGEST_PAUSE = 2.0
 _SHOWN = 60
@@ -264,10 +267,22 @@ class SerialLink:
         length = transport.read_exactly(int(digit), WITHIN_REPLY)
         if not length.isdigit() or int(length) > self._largest:
             raise _Damaged(f"{self.name} began a block of {length!r} bytes; at most {self._largest} were asked for")
-        rest = transport.read_exactly(int(length) + SEAL_BYTES + 1, WITHIN_REPLY)
-        if not rest.endswith(b"\n"):
+        count = int(length) + SEAL_BYTES + 1
+        body = transport.read_exactly(max(0, count - _TAIL), WITHIN_REPLY)
+        tail = self._read_tail(transport, count - len(body))
+        return b"".join((head, digit, length, body, memoryview(tail)[:-1]))
+
+    def _read_tail(self, transport: Transport, count: int) -> bytes:
+        """Read the end of a block's line; the seal tells at once, without a silence, of bytes lost or doubled."""
+        tail = b""
+        while len(tail) < count:
+            tail += transport.read_line(WITHIN_REPLY) + b"\n"
+            ended = _END.search(tail) is not None
+            if ended and len(tail) != count:
+                raise _Damaged(f"{self.name} sent a block {len(tail) - count:+d} bytes longer than it states", 0.0)
+        if len(tail) > count:
             raise _Damaged(f"{self.name} sent a block that has not the length that it states")
-        return b"".join((head, digit, length, memoryview(rest)[:-1]))
+        return tail
 
     def _resynchronise(self, transport: Transport, silence: float) -> None:
         if silence:
