@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Probing: a device run under one pattern of applied biases after another, and read."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from thermohw.backends.emulated import default_step
+from thermohw.device import Progress, ThermodynamicDevice
+from thermohw.errors import CalibrationError
+from thermohw.estimation.basis import Basis, Floats
+from thermohw.estimation.estimates import Estimates, Method, estimate
+from thermohw.estimation.excitation import applied_biases
+from thermohw.estimation.moments import LAGS, LaggedMoments
+from thermohw.estimation.readings import Readings, check_csv, file_of, snapshot_moments
+from thermohw.estimation.recipes import Recipe
+from thermohw.estimation.request import Request, identity
+from thermohw.langevin.as_built import AsBuilt
+from thermohw.langevin.noise import choose_seed
+from thermohw.plan import RunPlan
+from thermohw.program import Program
+
+FINER = 4
+"""Steps of an emulator are so much shorter than for samples: its own error must not look like the device's."""
+
+LEAST_STEPS = 50
+"""Least steps of an emulator between two readings."""
+
+MOST_BYTES = 2**32
+"""Largest sums that are held, bytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What probing gave.
+
+    Attributes:
+        folder: Where the readings stand.
+        request: What was asked.
+        program: What the device holds of the program, without applied biases.
+        moments: Sums over all patterns.
+        seconds: (patterns,) wall time of each.
+        measured: Patterns measured by this call; the others were there already.
+    """
+
+    folder: Path
+    request: Request
+    program: Program
+    moments: LaggedMoments
+    seconds: Floats
+    measured: int
+
+    @property
+    def method(self) -> Method:
+        """Get how estimates can be made: as the recipe says, or by states alone where no motion could be read."""
+        return self.request.recipe.method if self.request.device.trajectories else "snapshots"
+
+    def estimate(self) -> Estimates:
+        """Estimate the device's parameters.
+
+        Raises:
+            CalibrationError: Too few readings, features that did not vary independently, or noise that cannot be told.
+        """
+        return estimate(self.moments, self.program.topology, self.method, self.request.recipe.noise)
+
+
+def probe(
+    device: ThermodynamicDevice,
+    program: Program,
+    recipe: Recipe,
+    folder: Path,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    *,
+    as_csv: bool = False,
+) -> Probe:
+    """Run a device under the patterns of a recipe and read it; patterns that the folder holds are not run again.
+
+    What is applied to each unit is what the device says it holds, so that saturation and codes are reckoned with. All
+    patterns are parts of one ensemble: the chains are numbered on from pattern to pattern.
+
+    Args:
+        device: Any device; one without trajectories gives states at the end of runs, a run a reading.
+        program: What is calibrated.
+        recipe: How.
+        folder: Of the record.
+        seed: Of an emulator's noise; None: the folder's, or chosen.
+        progress: Called with (trajectories done, all).
+        as_csv: Keep readings as CSV.
+
+    Raises:
+        CalibrationError: The folder holds another calibration; the device cannot be calibrated in this way; or too many
+            units or readings.
+        DeviceLimitError: The program does not fit the device.
+        PlanError: The recipe asks for too many trajectories or steps.
+        FileFormatError: What the folder holds is damaged.
+        StorageError: The folder cannot be read or written.
+    """
+    _check(device, program, recipe, as_csv)
+    device.program(program)
+    held = device.held
+    known = Request.read(folder)
+    chosen = seed if seed is not None else known.seed if known is not None else choose_seed()
+    request = Request(
+        recipe=recipe, seed=chosen, device=identity(device.spec), asked=program.digest, program=held.digest
+    )
+    request.bind(folder)
+    held.save(folder / "program.npz")
+    limit, size = device.spec.bias_limit, recipe.amplitude * device.spec.kT
+    patterns = applied_biases(recipe.patterns, held.topology, held.biases, size, limit)
+    total, seconds, measured = None, np.zeros(recipe.patterns), 0
+    runs = _runs(recipe, device)
+    for number, applied in enumerate(patterns):
+        if file_of(folder, number).exists():
+            readings = Readings.load(folder, number, held.digest)
+        else:
+            shown = _shifted(progress, number * runs, recipe.patterns * runs)
+            readings = _measure(device, held, applied, request, number, shown)
+            readings.save(folder, as_csv)
+            measured += 1
+        seconds[number] = readings.seconds
+        if total is None:
+            total = readings.moments
+        else:
+            total.absorb(readings.moments)
+        if progress is not None:
+            progress((number + 1) * runs, recipe.patterns * runs)
+    assert total is not None  # a recipe has patterns
+    return Probe(folder, request, held, total, seconds, measured)
+
+
+def _check(device: ThermodynamicDevice, program: Program, recipe: Recipe, as_csv: bool) -> None:
+    """Refuse, before anything is written, what cannot be done."""
+    spec, units = device.spec, program.topology.units
+    if not spec.trajectories and recipe.method == "trajectories":
+        raise CalibrationError(
+            f"{spec.name} cannot read out states during a run; a recipe for it has the method snapshots, or both"
+        )
+    if not spec.trajectories and not recipe.settle:
+        raise CalibrationError(f"{spec.name} is read at the end of runs; settle must be the length of such a run")
+    size = recipe.groups * LAGS * Basis(units).size ** 2 * 8
+    if size > MOST_BYTES:
+        raise CalibrationError(
+            f"the sums of {units} units in {recipe.groups} groups take {size / 2**30:.1f} GiB; at most "
+            f"{MOST_BYTES / 2**30:g} GiB are held: fewer groups, or fewer units"
+        )
+    if as_csv:
+        check_csv(recipe.chains * recipe.readings * units)
+
+
+def _runs(recipe: Recipe, device: ThermodynamicDevice) -> int:
+    """Get the number of trajectories of a pattern."""
+    return recipe.chains if device.spec.trajectories else recipe.chains * recipe.readings
+
+
+def _measure(
+    device: ThermodynamicDevice,
+    held: Program,
+    applied: Floats,
+    request: Request,
+    number: int,
+    progress: Progress | None,
+) -> Readings:
+    recipe = request.recipe
+    device.program(held.with_biases(held.biases + applied))
+    moments = LaggedMoments(device.held.biases - held.biases, recipe.groups, recipe.skipped)
+    plan = replace(_plan(device, recipe), seed=request.seed, first_chain=number * _runs(recipe, device))
+    started = time.perf_counter()
+    if device.spec.trajectories:
+        samples = device.run(plan, [moments], progress)
+        assert samples.trajectory is not None  # asked for
+        trajectory = samples.trajectory[:, recipe.skipped :]
+    else:
+        samples = device.run(plan, progress=progress)
+        moments = snapshot_moments(samples.states, moments.applied, recipe.groups, plan.first_chain)
+        trajectory = samples.states[:, None]
+    seconds = time.perf_counter() - started
+    return Readings(number, held.digest, moments, trajectory, samples.dt or np.nan, seconds)
+
+
+def _plan(device: ThermodynamicDevice, recipe: Recipe) -> RunPlan:
+    """Get the plan of a pattern: readings an interval apart, or runs to equilibrium."""
+    spec = device.spec
+    clock = 1 / (spec.mobility * spec.kT)
+    dt = None if recipe.dt is None else recipe.dt * clock
+    if not spec.trajectories:
+        return RunPlan(recipe.settle * clock, _runs(recipe, device), dt, keep="final")
+    interval = recipe.interval * clock
+    if dt is None:
+        built = device.as_built or AsBuilt.from_program(device.held, spec.mobility, spec.kT)
+        steps = max(LEAST_STEPS, int(np.ceil(FINER * interval / default_step(RunPlan(interval, 1), built))))
+    else:
+        steps = round(interval / dt)
+    records = recipe.skipped + recipe.readings - 1
+    return RunPlan(records * interval, recipe.chains, interval / steps, record_every=steps, keep="trajectory")
+
+
+def _shifted(progress: Progress | None, before: int, total: int) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, _: progress(before + done, total)

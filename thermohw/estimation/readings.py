@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The readings of one pattern of applied biases, with their sums, as files of a record."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermohw.errors import CalibrationError, FileFormatError
+from thermohw.estimation.basis import Floats
+from thermohw.estimation.moments import LAGS, LaggedMoments
+from thermohw.storage import load_arrays, save_arrays, write_atomically
+
+SCHEMA = "thermohw-calibration-readings/1"
+MOST_IN_CSV = 2_000_000
+"""Numbers that go into a CSV file."""
+
+_NAMES = ("number", "program", "applied", "interval", "dt", "seconds", "counts", "products", "next_squares")
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What one pattern of applied biases gave.
+
+    Attributes:
+        number: Of the pattern.
+        program: Digest of the program under calibration, without the applied biases.
+        moments: Sums over the readings, in groups of chains.
+        trajectory: (chains, readings, units) the readings themselves; None where they are not at hand.
+        dt: Time step of an emulator, device's time unit; NaN for hardware.
+        seconds: Wall time of the run.
+    """
+
+    number: int
+    program: str
+    moments: LaggedMoments
+    trajectory: NDArray[np.float32] | None
+    dt: float
+    seconds: float
+
+    def save(self, folder: Path, as_csv: bool = False) -> list[Path]:
+        """Write the readings and their sums as `.npz`, or the readings as CSV beside the sums.
+
+        Raises:
+            CalibrationError: Too many readings for CSV.
+            StorageError: A file cannot be written.
+        """
+        path = file_of(folder, self.number)
+        arrays = {
+            "number": np.array(self.number),
+            "program": np.array(self.program),
+            "applied": self.moments.applied,
+            "interval": np.array(self.moments.interval),
+            "dt": np.array(self.dt),
+            "seconds": np.array(self.seconds),
+            **self.moments.arrays(),
+        }
+        if self.trajectory is None:
+            return [save_arrays(path, SCHEMA, arrays)]
+        if not as_csv:
+            return [save_arrays(path, SCHEMA, {**arrays, "readings": self.trajectory})]
+        written = write_atomically(path.with_suffix(".csv"), _csv(self.trajectory))
+        return [save_arrays(path, SCHEMA, arrays), written]  # the sums last: they say that the pattern is there
+
+    @staticmethod
+    def load(folder: Path, number: int, program: str) -> "Readings":
+        """Read the readings of a pattern.
+
+        Raises:
+            StorageError: The file cannot be read.
+            FileFormatError: Damaged, edited, of another pattern or another program.
+        """
+        path = file_of(folder, number)
+        arrays = load_arrays(path, SCHEMA, _NAMES)
+        if str(arrays["program"]) != program or int(arrays["number"]) != number:
+            raise FileFormatError(f"{path}: holds readings of another program or pattern")
+        counts, products, applied = arrays["counts"], arrays["products"], arrays["applied"]
+        if counts.ndim != 1 or applied.ndim != 1 or len(counts) < 2:
+            raise FileFormatError(f"{path}: counts and applied must be lists of numbers")
+        moments = LaggedMoments(applied, len(counts), interval=float(arrays["interval"]))
+        size = moments.basis.size
+        if products.shape != (len(counts), LAGS, size, size):
+            raise FileFormatError(f"{path}: sums of shape {products.shape} are not those of {len(applied)} units")
+        moments.counts, moments.products, moments.next_squares = counts, products, arrays["next_squares"]
+        dt, seconds = float(arrays["dt"]), float(arrays["seconds"])
+        return Readings(number, program, moments, arrays.get("readings"), dt, seconds)
+
+
+def file_of(folder: Path, number: int) -> Path:
+    """Get where the readings of a pattern stand."""
+    return folder / f"pattern-{number:03d}.npz"
+
+
+def snapshot_moments(states: NDArray[np.float32], applied: Floats, groups: int, first: int) -> LaggedMoments:
+    """Get the sums over independent states (runs, units), the first of which has a number; NaN at all lags but 0."""
+    moments = LaggedMoments(applied, groups)
+    spread = moments.basis.spread(moments.applied)
+    moments.products[:, 1:] = np.nan
+    moments.next_squares[:] = np.nan
+    for group in range(groups):
+        features = moments.basis.states(states[(group - first) % groups :: groups].astype(np.float64))
+        moments.products[group, 0] = spread @ (features.T @ features) @ spread.T
+        moments.counts[group] = len(features)
+    return moments
+
+
+def check_csv(values: int) -> None:
+    """Refuse, before anything is measured, more readings than go into a CSV file.
+
+    Raises:
+        CalibrationError: More.
+    """
+    if values > MOST_IN_CSV:
+        raise CalibrationError(
+            f"{values} numbers a pattern are too many for CSV (at most {MOST_IN_CSV}); keep them as npz"
+        )
+
+
+def _csv(trajectory: NDArray[np.float32]) -> str:
+    """Get readings as text: a row a reading with its chain and number; float32 in the fewest digits that tell it."""
+    chains, readings, units = trajectory.shape
+    text = io.StringIO()
+    text.write(",".join(["chain", "reading", *(f"x{unit}" for unit in range(units))]) + "\n")
+    for chain in range(chains):
+        for reading in range(readings):
+            text.write(",".join([str(chain), str(reading), *map(str, trajectory[chain, reading])]) + "\n")
+    return text.getvalue()

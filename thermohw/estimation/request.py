@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a calibration was asked to do, kept in its folder, so that readings of different devices are never mixed."""
+
+from pathlib import Path
+from typing import Any, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from thermohw.cards.toml_files import first_fault
+from thermohw.device import DeviceSpec
+from thermohw.errors import CalibrationError, FileFormatError
+from thermohw.estimation.recipes import Recipe
+from thermohw.estimation.sealed import read_sealed, write_sealed
+from thermohw.storage import require_writable
+
+SCHEMA = "thermohw-calibration-request/1"
+FILE = "request.json"
+_DIGEST = "^[0-9a-f]{64}$"
+
+
+class Request(BaseModel):
+    """What is calibrated and how; equal requests measure the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: Recipe = Field(description="how")
+    seed: int = Field(ge=0, lt=2**64, description="of all noise of an emulator")
+    device: DeviceSpec = Field(description="which device, without the line to it")
+    asked: str = Field(pattern=_DIGEST, description="digest of the program that was asked for")
+    program: str = Field(pattern=_DIGEST, description="digest of the program that the device holds of it")
+
+    def difference(self, other: "Request") -> str | None:
+        """Say in what another request differs first; None if it does not."""
+        if self.device != other.device:
+            return f"another device: {_first_difference(self.device, other.device)}"
+        if self.program != other.program:
+            return f"another program: {self.program[:12]}… there, {other.program[:12]}… now"
+        if self.recipe != other.recipe:
+            return f"another recipe: {_first_difference(self.recipe, other.recipe)}"
+        return None if self.seed == other.seed else f"another seed: {self.seed} there, {other.seed} now"
+
+    def bind(self, folder: Path) -> None:
+        """Claim a folder for this request, or check that it is claimed for the same.
+
+        Raises:
+            CalibrationError: It holds the calibration of something else.
+            FileFormatError: What it says is damaged.
+            StorageError: It cannot be read or written.
+        """
+        found = self.read(folder)
+        if found is None:
+            write_sealed(require_writable(folder) / FILE, SCHEMA, self.model_dump(mode="json"))
+            return
+        difference = found.difference(self)
+        if difference is not None:
+            raise CalibrationError(f"{folder} holds a calibration of {difference}; choose another folder")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """Read the request that a folder is claimed for; None if there is none.
+
+        Raises:
+            FileFormatError: It is damaged.
+            StorageError: It cannot be read.
+        """
+        path = folder / FILE
+        if not path.exists():
+            return None
+        try:
+            return cls.model_validate(read_sealed(path, SCHEMA))
+        except ValidationError as error:
+            raise FileFormatError(f"{path}: {first_fault(error, cls)}") from error
+
+
+def identity(spec: DeviceSpec) -> DeviceSpec:
+    """Get what tells a device apart from others: its spec, the line to it left out."""
+    return spec.model_copy(update={"details": {key: value for key, value in spec.details.items() if key != "url"}})
+
+
+def _first_difference(there: BaseModel, now: BaseModel) -> str:
+    old, new = flat(there.model_dump()), flat(now.model_dump())
+    key = next(key for key in (*old, *new) if old.get(key) != new.get(key))
+    return f"{key} is {old.get(key)!r} there, {new.get(key)!r} now"
+
+
+def flat(values: dict[str, Any], within: str = "") -> dict[str, Any]:
+    """Get nested tables as one, with keys such as `details.effects`."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        nested = isinstance(value, dict)
+        found |= flat(cast(dict[str, Any], value), f"{within}{key}.") if nested else {f"{within}{key}": value}
+    return found

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON files with a schema and a checksum, and the digests of files beside them."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from thermohw.errors import FileFormatError
+from thermohw.storage import parse_json, read_bytes, read_text, write_atomically
+
+
+def write_sealed(path: Path, schema: str, content: Mapping[str, Any]) -> Path:
+    """Write a JSON object with its schema and checksum, atomically; numbers that are not finite as null.
+
+    Raises:
+        StorageError: The file cannot be written.
+    """
+    finite = {"schema": schema, **_finite(content)}
+    return write_atomically(path, json.dumps({**finite, "checksum": _checksum(finite)}, indent=1) + "\n")
+
+
+def read_sealed(path: Path, schema: str) -> dict[str, Any]:
+    """Read what `write_sealed` wrote, without schema and checksum.
+
+    Raises:
+        StorageError: The file cannot be read.
+        FileFormatError: Not JSON, of another schema, damaged or edited.
+    """
+    content = parse_json(read_text(path), str(path))
+    if not isinstance(content, dict):
+        raise FileFormatError(f"{path}: must be a JSON object")
+    fields = cast(dict[str, Any], content)
+    if fields.get("schema") != schema:
+        raise FileFormatError(f"{path}: schema is {fields.get('schema')!r}, expected {schema!r}")
+    checksum = fields.pop("checksum", "missing")
+    if checksum != _checksum(fields):
+        raise FileFormatError(f"{path}: checksum does not match the contents; the file is damaged or was edited")
+    del fields["schema"]
+    return fields
+
+
+def file_digest(path: Path) -> str:
+    """Get the SHA-256 of a file, 64 hex digits.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    return hashlib.sha256(read_bytes(path)).hexdigest()
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in cast(Mapping[str, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in cast(Sequence[Any], value)]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
