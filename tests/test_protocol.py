@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Payloads: exact round trips, and arbitrary damage that ends in one kind of error; capabilities nobody vouches for."""
 
+import hashlib
 import json
 import struct
 import time
@@ -237,6 +238,21 @@ def test_an_impossible_layout_is_refused(parts: int, units: int, recorded: int) 
 
 
 # Programs in binary form
+
+
+def test_the_binary_program_is_the_documented_one() -> None:
+    data = encode_program(LISTED)
+    header = struct.pack("<8sHHBBHIIII", b"THWENERG", 1, 32, 0, 2, 0, 4, 0, 2, len(data))
+    energies = struct.pack("<14d", *LISTED.J2, *LISTED.J4, *LISTED.biases, *LISTED.couplings)
+    content = header + energies + struct.pack("<4H", 0, 2, 1, 3) + bytes.fromhex(LISTED.digest)
+    assert data == content + struct.pack("<I", zlib.crc32(content))
+    parts = {
+        "J2|<f8|(4,)|": LISTED.J2, "J4|<f8|(4,)|": LISTED.J4, "biases|<f8|(4,)|": LISTED.biases,
+        "couplings|<f8|(2,)|": LISTED.couplings, "hidden|<i8|()|": np.array(0), "pairs|<i4|(2, 2)|": LISTED.topology.pairs,
+        "visible|<i8|()|": np.array(4),
+    }  # fmt: skip
+    digest = hashlib.sha256(b"".join(name.encode() + array.tobytes() for name, array in parts.items()))
+    assert digest.hexdigest() == LISTED.digest
 
 
 def resealed(data: bytes | bytearray) -> bytes:

@@ -2,6 +2,9 @@
 """A board as a device: the same samples as from its emulator, whatever the line does, and nothing half-returned."""
 
 import gc
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -470,6 +473,23 @@ def test_a_device_that_is_dropped_or_closed_leaves_the_board_stopped() -> None:
     device.close()
     device.close()
     assert board.messages[-2:] == [b"ABOR", b"SYST:CHEC OFF"]
+
+
+def test_a_script_that_ends_without_closing_leaves_the_board_stopped() -> None:
+    script = """
+import atexit
+from memory_board import MemoryBoard, MemoryTransport
+from thermohw import SerialDevice
+
+board = MemoryBoard()
+atexit.register(lambda: print(board.messages[-2:]))
+device = SerialDevice("bench", transport=lambda: MemoryTransport(board))
+raise SystemExit(3)
+"""
+    folder = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{folder.parent}"}
+    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (3, "[b'ABOR', b'SYST:CHEC OFF']\n"), run.stderr
 
 
 def test_closing_a_dead_line_raises_nothing() -> None:
