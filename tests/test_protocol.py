@@ -248,7 +248,8 @@ def test_the_binary_program_is_the_documented_one() -> None:
     assert data == content + struct.pack("<I", zlib.crc32(content))
     parts = {
         "J2|<f8|(4,)|": LISTED.J2, "J4|<f8|(4,)|": LISTED.J4, "biases|<f8|(4,)|": LISTED.biases,
-        "couplings|<f8|(2,)|": LISTED.couplings, "hidden|<i8|()|": np.array(0), "pairs|<i4|(2, 2)|": LISTED.topology.pairs,
+        "couplings|<f8|(2,)|": LISTED.couplings, "hidden|<i8|()|": np.array(0),
+        "pairs|<i4|(2, 2)|": LISTED.topology.pairs,
         "visible|<i8|()|": np.array(4),
     }  # fmt: skip
     digest = hashlib.sha256(b"".join(name.encode() + array.tobytes() for name, array in parts.items()))

@@ -478,11 +478,12 @@ def test_a_device_that_is_dropped_or_closed_leaves_the_board_stopped() -> None:
 def test_a_script_that_ends_without_closing_leaves_the_board_stopped() -> None:
     script = """
 import atexit
+atexit.register(lambda: print(board.messages[-2:]))  # registered first, called last
+
 from memory_board import MemoryBoard, MemoryTransport
 from thermohw import SerialDevice
 
 board = MemoryBoard()
-atexit.register(lambda: print(board.messages[-2:]))
 device = SerialDevice("bench", transport=lambda: MemoryTransport(board))
 raise SystemExit(3)
 """
