@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from thermohw import Program, RunPlan, SimulatedDevice, Topology
+from thermohw import BiasSchedule, Program, RunPlan, SimulatedDevice, Topology
 from thermohw.device import Progress, ThermodynamicDevice
 from thermohw.errors import DivergenceError
 from thermohw.instrument import Instrument
@@ -26,6 +26,9 @@ from thermohw.transport import block, seal, unseal
 PROGRAM = replace(
     Program.uncoupled(Topology.layered(3, 2), 1.0, 2.0, np.linspace(-1, 1, 5)), couplings=np.linspace(-0.9, 0.8, 7)
 )
+UNITS = PROGRAM.units
+RAMP = BiasSchedule(np.array([0.0, 0.4]), np.stack([np.zeros(UNITS), np.linspace(-1, 1, UNITS)]))
+STARTS = np.linspace(-1, 1, 6 * UNITS, dtype=np.float32).reshape(6, UNITS)
 LOAD = b"PROG:DATA " + block(pack_program(PROGRAM))
 PATIENCE = 120.0
 """Longest wait for what has to happen, s: kernels may have to be compiled first, on a busy machine."""

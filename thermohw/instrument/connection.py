@@ -8,7 +8,7 @@ from thermohw.instrument.faults import FaultRates, LineFaults
 from thermohw.instrument.instrument import Instrument
 from thermohw.instrument.line_rate import LineRate
 from thermohw.instrument.session import Session
-from thermohw.instrument.stream import Stream
+from thermohw.instrument.stream import READ_BYTES, Stream
 
 MAX_UNSENT = 2**16
 """Unsent replies up to which further lines are carried out, bytes: a client that does not read gets no more."""
@@ -93,15 +93,17 @@ class Connection:
         return self._unsent_bytes < MAX_UNSENT and self.session.busy
 
     def _read(self, now: float) -> bool:
-        data = self.stream.read(self._inward.allowance(now))
-        if data is None:
-            return False
-        if not data:
-            self.ended = True
-            return True
-        self._inward.take(len(data))
-        self.session.receive(data if self._faults is None else self._faults.inward.apply(data), now)
-        return True
+        """Read what is there, and no more at once than a socket gives: a terminal gives it in small pieces."""
+        arrived = 0
+        while arrived < READ_BYTES and (allowance := self._inward.allowance(now)):
+            data = self.stream.read(allowance)
+            if not data:
+                self.ended = data is not None
+                break
+            arrived += len(data)
+            self._inward.take(len(data))
+            self.session.receive(data if self._faults is None else self._faults.inward.apply(data), now)
+        return bool(arrived) or self.ended
 
     def _enqueue(self, pieces: list[bytes]) -> None:
         if sum(map(len, pieces)) < MAX_UNSENT:

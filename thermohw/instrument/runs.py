@@ -88,8 +88,9 @@ class Run:
     def _work(self, device: ThermodynamicDevice, after: "Run | None", ended: Callable[[], None]) -> None:
         try:
             self._begin(after)
-            self.readout = device.run(self.plan, (), self._progress).readout()
-            self.done = self.plan.n_samples
+            readout = device.run(self.plan, (), self._progress).readout()
+            self._progress(self.plan.n_samples, self.plan.n_samples)
+            self.readout = readout
         except _Stopped:
             self.failure = "it was stopped"
         except (ThermoHWError, MemoryError) as error:
