@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Laboratory software that knows nothing of this package works a served device by its protocol: PyVISA, pymeasure."""
 
+import json
 import re
 import signal
 import struct
@@ -107,6 +108,8 @@ def fetch(visa: Any, first: int, count: int) -> bytes:
 
 def test_a_visa_session_gets_the_devices_samples(visa: Any, expected: Samples) -> None:
     assert visa.query("*IDN?").split(",")[:2] == ["thermohw", "ideal"]
+    told = bytes(visa.query_binary_values("SYST:CAP?", datatype="B", container=bytearray))
+    assert told == with_checksum(told[:-4]) and json.loads(told[:-4])["protocol"] == "1.0"
     payload, biases = TABLE.to_bytes(), with_checksum(BIASES.tobytes())
     write_block(visa, "PROG:DATA", payload)
     write_block(visa, "PROG:BIAS", biases)

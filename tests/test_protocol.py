@@ -156,6 +156,10 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
         Capability(protocol="1.0", spec=SimulatedDevice().spec, programs=("table",), limits=LIMITS).encode(),
         lambda payload: Capability.read(payload, "board"),
     ),
+    "capability's text": (
+        Capability(protocol="1.0", spec=SimulatedDevice().spec, programs=("table",), limits=LIMITS).encode()[:-4],
+        lambda text: Capability.read(with_checksum(text), "board"),
+    ),
 }
 
 
@@ -299,7 +303,7 @@ def test_a_program_cannot_ask_for_more_memory_than_it_has() -> None:
 
 def told(**changes: Any) -> bytes:
     """Get the JSON of a capability with changes such as `limits__samples`."""
-    content: dict[str, Any] = json.loads(READERS["capability"][0])
+    content: dict[str, Any] = json.loads(READERS["capability's text"][0])
     for key, value in changes.items():
         *path, last = key.split("__")
         inner = content
@@ -351,14 +355,16 @@ HOSTILE: dict[str, bytes] = {
 def test_a_capability_passes_exactly() -> None:
     payload = READERS["capability"][0]
     assert Capability.read(payload, "board").encode() == payload
-    Capability.read(told(), "board")
+    Capability.read(with_checksum(told()), "board")
+    with pytest.raises(ProtocolError, match="board: the capability: CRC-32 is"):
+        Capability.read(told(), "board")
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_capability_nobody_would_vouch_for_is_refused_at_once(name: str) -> None:
     started = time.monotonic()
     with pytest.raises(ProtocolError, match=r"^board: ") as refusal:
-        Capability.read(HOSTILE[name], "board")
+        Capability.read(with_checksum(HOSTILE[name]), "board")
     assert time.monotonic() - started < 2
     assert len(str(refusal.value)) < 1000
 

@@ -41,7 +41,7 @@ from thermohw.nonideal import (
     TemperatureGradient,
 )
 from thermohw.samples import Samples
-from thermohw.transport import seal
+from thermohw.transport import block, seal, with_checksum
 
 PROGRAM = Program(
     Topology.layered(3, 2), np.array(1.0), np.array(0.5), np.linspace(-1, 1, 5), np.linspace(-0.7, 0.6, 7)
@@ -509,7 +509,7 @@ def test_closing_a_dead_line_raises_nothing() -> None:
 
 
 def test_an_unusable_capability_is_refused_and_the_line_released() -> None:
-    board = Trouble(b"SYST:CAP?", lambda board: b"#12{}")
+    board = Trouble(b"SYST:CAP?", lambda board: block(with_checksum(b"{}")))
     line = MemoryTransport(board)
     with pytest.raises(ProtocolError, match="bench: the capability's"):
         SerialDevice("bench", transport=lambda: line)

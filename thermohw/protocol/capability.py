@@ -9,11 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from thermohw.device import DeviceSpec
 from thermohw.errors import FileFormatError, ProtocolError
 from thermohw.storage import parse_json
+from thermohw.transport import with_checksum, without_checksum
+from thermohw.transport.blocks import CHECKSUM_BYTES
 
 VERSION = "1.0"
 """Of the protocol; boards of the same major number are understood."""
 
-MAX_CAPABILITY_BYTES = 65_536
+MAX_CAPABILITY_BYTES = 65_536 + CHECKSUM_BYTES
+"""Longest payload of a capability."""
+
 MAX_BLOCK_BYTES = 2**30
 """Largest block that is sent or accepted, whatever a board says that it takes."""
 
@@ -64,17 +68,20 @@ class Capability(BaseModel):
         return spec
 
     @staticmethod
-    def read(data: bytes, where: str) -> "Capability":
-        """Read a board's JSON.
+    def read(payload: bytes, where: str) -> "Capability":
+        """Read a board's payload: JSON and its CRC-32.
 
         Raises:
-            ProtocolError: It is too long, not JSON, lacks a field, has one that is unknown, of the wrong type or out of
-                range, or is of a protocol that this package does not speak.
+            ProtocolError: It is damaged, too long, not JSON, lacks a field, has one that is unknown, of the wrong type
+                or out of range, or is of a protocol that this package does not speak.
         """
-        if len(data) > MAX_CAPABILITY_BYTES:
-            raise ProtocolError(f"{where}: a capability of {len(data)} bytes; at most {MAX_CAPABILITY_BYTES} are read")
+        if len(payload) > MAX_CAPABILITY_BYTES:
+            raise ProtocolError(
+                f"{where}: a capability of {len(payload)} bytes; at most {MAX_CAPABILITY_BYTES} are read"
+            )
+        text = bytes(without_checksum(payload, f"{where}: the capability"))
         try:
-            found = Capability.model_validate(parse_json(data.decode("ascii"), where))
+            found = Capability.model_validate(parse_json(text.decode("ascii"), where))
         except (FileFormatError, UnicodeDecodeError, RecursionError) as error:
             raise ProtocolError(f"{where}: the capability is not JSON in ASCII: {error}") from error
         except ValidationError as error:
@@ -86,5 +93,5 @@ class Capability(BaseModel):
         return found
 
     def encode(self) -> bytes:
-        """Get the JSON, ASCII."""
-        return self.model_dump_json(ensure_ascii=True).encode("ascii")
+        """Get the payload: JSON, ASCII, and its CRC-32."""
+        return with_checksum(self.model_dump_json(ensure_ascii=True).encode("ascii"))
