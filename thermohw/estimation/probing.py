@@ -14,10 +14,11 @@ from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Basis, Floats
 from thermohw.estimation.estimates import Estimates, Method, estimate
 from thermohw.estimation.excitation import applied_biases
-from thermohw.estimation.moments import LAGS, LaggedMoments
+from thermohw.estimation.moments import LaggedMoments
 from thermohw.estimation.readings import Readings, check_csv, file_of, snapshot_moments
 from thermohw.estimation.recipes import Recipe
 from thermohw.estimation.request import Request, identity
+from thermohw.estimation.sums import LAGS
 from thermohw.langevin.as_built import AsBuilt
 from thermohw.langevin.noise import choose_seed
 from thermohw.plan import RunPlan

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from thermohw.errors import CalibrationError, FileFormatError
 from thermohw.estimation.basis import Floats
-from thermohw.estimation.moments import LAGS, LaggedMoments
+from thermohw.estimation.moments import LaggedMoments
+from thermohw.estimation.sums import LAGS
 from thermohw.storage import load_arrays, save_arrays, write_atomically
 
 SCHEMA = "thermohw-calibration-readings/1"

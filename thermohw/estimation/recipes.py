@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from thermohw.cards.toml_files import first_fault, read_toml
 from thermohw.errors import CardError
 from thermohw.estimation.estimates import Method
-from thermohw.estimation.moments import LAGS
+from thermohw.estimation.sums import LAGS
 from thermohw.shipped import shipped_folder
 
 SCHEMA = "thermohw-recipe/1"

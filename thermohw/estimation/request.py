@@ -4,13 +4,12 @@
 from pathlib import Path
 from typing import Any, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from thermohw.cards.toml_files import first_fault
 from thermohw.device import DeviceSpec
-from thermohw.errors import CalibrationError, FileFormatError
+from thermohw.errors import CalibrationError
 from thermohw.estimation.recipes import Recipe
-from thermohw.estimation.sealed import read_sealed, write_sealed
+from thermohw.estimation.sealed import read_model, write_sealed
 from thermohw.storage import require_writable
 
 SCHEMA = "thermohw-calibration-request/1"
@@ -64,12 +63,7 @@ class Request(BaseModel):
             StorageError: It cannot be read.
         """
         path = folder / FILE
-        if not path.exists():
-            return None
-        try:
-            return cls.model_validate(read_sealed(path, SCHEMA))
-        except ValidationError as error:
-            raise FileFormatError(f"{path}: {first_fault(error, cls)}") from error
+        return read_model(path, SCHEMA, cls) if path.exists() else None
 
 
 def identity(spec: DeviceSpec) -> DeviceSpec:

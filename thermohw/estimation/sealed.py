@@ -6,10 +6,14 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
 
 from thermohw.errors import FileFormatError
 from thermohw.storage import parse_json, read_bytes, read_text, write_atomically
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def write_sealed(path: Path, schema: str, content: Mapping[str, Any]) -> Path:
@@ -40,6 +44,21 @@ def read_sealed(path: Path, schema: str) -> dict[str, Any]:
         raise FileFormatError(f"{path}: checksum does not match the contents; the file is damaged or was edited")
     del fields["schema"]
     return fields
+
+
+def read_model(path: Path, schema: str, model: type[Model]) -> Model:
+    """Read what `write_sealed` wrote of a model.
+
+    Raises:
+        StorageError: The file cannot be read.
+        FileFormatError: Not JSON, of another schema, damaged, edited, or not what the model allows.
+    """
+    try:
+        return model.model_validate(read_sealed(path, schema))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise FileFormatError(f"{path}: {place}: {first['msg']}") from error
 
 
 def file_digest(path: Path) -> str:

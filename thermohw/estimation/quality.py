@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a fit can be believed: white residuals, reciprocal couplings, the right temperature, enough data."""
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from thermohw.estimation.agreement import Agreement, agreement
+from thermohw.estimation.basis import Floats
+from thermohw.estimation.estimates import Estimates
+from thermohw.estimation.interpolation import transition
+from thermohw.estimation.moments import LaggedMoments, Moments
+from thermohw.estimation.regression import Regressors
+from thermohw.topology import Topology
+
+RESOLVED = 2.0
+"""Standard errors that a coupling must differ from zero by."""
+
+NAMED = 3
+"""Pairs that are named."""
+
+
+class Pair(BaseModel):
+    """A coupling with its standard error, in the unit of the program's energies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    units: tuple[int, int] = Field(description="i < j")
+    coupling: float = Field(description="estimate")
+    standard_error: float = Field(description="of it")
+
+
+class Quality(BaseModel):
+    """How good a fit is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    whiteness: Agreement | None = Field(description="of residuals with the next ones: zero; None without motion")
+    autocorrelation: float | None = Field(description="largest one of residuals at lag one, by its sign")
+    reciprocity: Agreement | None = Field(description="of the two directions of couplings; None without pairs")
+    temperature: Agreement | None = Field(description="of units' kT with the device's stated one")
+    temperature_ratio: float | None = Field(description="mean kT over the stated one")
+    condition: float = Field(description="largest condition number of a unit's regression, features scaled to one")
+    condition_unit: int = Field(description="whose it is")
+    unresolved: int = Field(ge=0, description=f"couplings that differ from zero by less than {RESOLVED:g} s.e.")
+    pairs: int = Field(ge=0, description="couplings in all")
+    least_known: tuple[Pair, ...] = Field(description="unresolved couplings with the largest standard errors")
+
+
+def judge(moments: LaggedMoments, estimates: Estimates, kT: float) -> Quality:
+    """Judge a fit by the moments that it was made of.
+
+    Args:
+        moments: Of the readings.
+        estimates: Made of them.
+        kT: Thermal energy that the device states.
+    """
+    topology, freedom = estimates.topology, estimates.groups - 1
+    units = [f"unit {unit}" for unit in range(topology.units)]
+    pairs = [f"pair ({i}, {j})" for i, j in topology.pairs.tolist()]
+    whole = moments.means().without_noise(float(estimates.values["noise"][0]) ** 2)
+    conditions = condition_numbers(whole, topology)
+    white, largest = None, None
+    if estimates.method != "snapshots":
+        correlations, errors = residual_autocorrelations(moments, estimates)
+        white, largest = agreement(correlations, errors, freedom, units), float(max(correlations, key=abs))
+    thermal = estimates.values["kT"]
+    unresolved, least = _unresolved(estimates)
+    return Quality(
+        whiteness=white,
+        autocorrelation=largest,
+        reciprocity=agreement(estimates.values["asymmetry"], estimates.standard_error("asymmetry"), freedom, pairs),
+        temperature=agreement(thermal - kT, estimates.standard_error("kT"), freedom, units),
+        temperature_ratio=float(thermal.mean() / kT) if np.isfinite(thermal).all() else None,
+        condition=float(conditions.max()),
+        condition_unit=int(np.argmax(conditions)),
+        unresolved=unresolved,
+        pairs=len(pairs),
+        least_known=least,
+    )
+
+
+def residual_autocorrelations(moments: LaggedMoments, estimates: Estimates) -> tuple[Floats, Floats]:
+    """Get the autocorrelations of each unit's residuals at lag one, (units,), with jackknife standard errors.
+
+    The best prediction of the next state that is linear in the features is F(t + Δ) ≈ Aᵀ F(t), A = ⟨F F⟩⁻¹ ⟨F F(Δ)⟩. If
+    states are all that the motion remembers, residuals r are white but for what the features lack:
+
+        ⟨r(t) r(t + Δ)ᵀ⟩ = −Aᵀ [⟨F F(2Δ)⟩ − ⟨F F(Δ)⟩ A],      ⟨r rᵀ⟩ = ⟨F F⟩ − Aᵀ ⟨F F⟩ A
+
+    Coloured noise, inertia and a slow readout show here. The noise of readings has been taken out.
+    """
+    values, noise = estimates.values["noise"][0], estimates.replicates["noise"][:, 0]
+    whole = _autocorrelation(moments.means().without_noise(float(values) ** 2))
+    parts = [
+        _autocorrelation(moments.means(group).without_noise(float(noise[group]) ** 2))
+        for group in range(moments.groups)
+    ]
+    replicates = np.stack(parts)
+    deviations = replicates - replicates.mean(axis=0)
+    return whole, np.asarray(np.sqrt((moments.groups - 1) / moments.groups * (deviations**2).sum(axis=0)))
+
+
+def condition_numbers(moments: Moments, topology: Topology) -> Floats:
+    """Get the condition numbers (units,) of the units' regressions, with features scaled to one."""
+    found: list[float] = []
+    for regressors in Regressors.of_all(topology, moments.basis):
+        small = moments.products[0][np.ix_(regressors.columns, regressors.columns)]
+        scale = np.sqrt(np.abs(np.diag(small)))
+        found.append(float(np.linalg.cond(small / np.outer(scale, scale))))
+    return np.array(found)
+
+
+def _autocorrelation(moments: Moments) -> Floats:
+    now, next_, after = moments.products
+    unit = np.arange(moments.basis.units)
+    power = transition(now, next_)
+    later = -(power.T @ (after - next_ @ power))
+    residual = now - power.T @ now @ power
+    return np.asarray(later[unit, unit] / residual[unit, unit])
+
+
+def _unresolved(estimates: Estimates) -> tuple[int, tuple[Pair, ...]]:
+    couplings, errors = estimates.values["couplings"], estimates.standard_error("couplings")
+    weak = np.flatnonzero(~(np.abs(couplings) >= RESOLVED * errors))  # also those that are not known
+    order = weak[np.argsort(-np.nan_to_num(errors[weak], nan=np.inf), kind="stable")][:NAMED]
+    found = [pair for pair in order if np.isfinite(errors[pair])]
+    named = tuple(
+        Pair(
+            units=(int(estimates.topology.pairs[pair, 0]), int(estimates.topology.pairs[pair, 1])),
+            coupling=float(couplings[pair]),
+            standard_error=float(errors[pair]),
+        )
+        for pair in found
+    )
+    return len(weak), named

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records of calibration: what was found on one device on one day, with all that it rests on, as a folder."""
+
+import logging
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from thermohw import __version__
+from thermohw.device import ThermodynamicDevice
+from thermohw.errors import CalibrationError, FileFormatError, StorageError
+from thermohw.estimation.estimates import Estimates
+from thermohw.estimation.estimates_file import NAMES, load_estimates, save_estimates
+from thermohw.estimation.probing import Probe
+from thermohw.estimation.quality import judge
+from thermohw.estimation.request import FILE as REQUEST_FILE
+from thermohw.estimation.request import Request, identity
+from thermohw.estimation.sealed import file_digest, write_sealed
+from thermohw.estimation.statement import ESTIMATES_FILE, FILE, PROGRAM_FILE, SCHEMA, Parameter, Statement
+from thermohw.program import Program
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationRecord:
+    """A calibration as it stands in its folder.
+
+    Attributes:
+        folder: Where.
+        statement: What `record.json` says.
+        program: What was calibrated, as the device holds it.
+        estimates: What was found.
+    """
+
+    folder: Path
+    statement: Statement
+    program: Program
+    estimates: Estimates
+
+    @classmethod
+    def of(cls, probed: Probe) -> Self:
+        """Estimate, judge and write the record of a device that was probed.
+
+        Raises:
+            CalibrationError: Nothing can be estimated from what was read; the readings are kept.
+            StorageError: A file cannot be written.
+        """
+        folder, request = probed.folder, probed.request
+        estimates = probed.estimate()
+        save_estimates(folder / ESTIMATES_FILE, estimates)
+        names = [REQUEST_FILE, PROGRAM_FILE, ESTIMATES_FILE, *sorted(path.name for path in folder.glob("pattern-*.*"))]
+        statement = Statement(
+            date=datetime.now(UTC).replace(microsecond=0),
+            version=__version__,
+            request=request,
+            method=probed.method,
+            parameters={name: Parameter.of(estimates, name) for name in NAMES},
+            reasons=dict(estimates.reasons),
+            quality=judge(probed.moments, estimates, request.device.kT),
+            seconds=float(probed.seconds.sum()),
+            files={name: file_digest(folder / name) for name in names},
+        )
+        write_sealed(folder / FILE, SCHEMA, statement.model_dump(mode="json"))
+        return cls(folder, statement, probed.program, estimates)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Self:
+        """Read a record and check all of its files.
+
+        Raises:
+            StorageError: There is no record, or a file is missing or cannot be read.
+            FileFormatError: A file is damaged, edited, or of another kind.
+            CalibrationError: The files are not those of one calibration.
+        """
+        place = Path(folder)
+        if not (place / FILE).exists():
+            going = " (a calibration that is not finished: run it again)" if (place / REQUEST_FILE).exists() else ""
+            raise StorageError(f"{place} holds no record of calibration, {FILE}{going}")
+        statement = Statement.read(place / FILE)
+        for name, digest in statement.files.items():
+            if file_digest(place / name) != digest:
+                raise FileFormatError(f"{place / name}: not the file that the record was made of: it was changed since")
+        program = Program.load(place / PROGRAM_FILE)
+        estimates = load_estimates(place / ESTIMATES_FILE, program)
+        if program.digest != statement.request.program or Request.read(place) != statement.request:
+            raise CalibrationError(f"{place}: record, request and program are not of one calibration")
+        if any(statement.parameters.get(name) != Parameter.of(estimates, name) for name in NAMES):
+            raise CalibrationError(f"{place}: {FILE} and {ESTIMATES_FILE} are not of one calibration")
+        return cls(place, statement, program, estimates)
+
+    @property
+    def request(self) -> Request:
+        """Get what was asked."""
+        return self.statement.request
+
+    @property
+    def age(self) -> timedelta:
+        """Get the time since the record was made."""
+        return datetime.now(UTC) - self.statement.date
+
+    @property
+    def outdated(self) -> str | None:
+        """Get the warning that the record is older than its recipe allows; None if it is not."""
+        valid = self.request.recipe.valid_days
+        if valid is None or self.age <= timedelta(days=valid):
+            return None
+        days = self.age / timedelta(days=1)
+        return f"{self.folder}: made {days:.0f} days ago, its recipe calls it good for {valid:g}: calibrate again"
+
+    def applies_to(self, device: ThermodynamicDevice, program: Program) -> None:
+        """Check that the record is of this device and program; an old record is told in the log.
+
+        Raises:
+            CalibrationError: It is of another.
+        """
+        request, now = self.request, identity(device.spec)
+        if request.device != now:
+            other = request.model_copy(update={"device": now})
+            raise CalibrationError(f"{self.folder} is the calibration of {request.difference(other)}")
+        if program.digest not in (request.program, request.asked):
+            raise CalibrationError(
+                f"{self.folder} is the calibration of another program: {request.asked[:12]}… there, "
+                f"{program.digest[:12]}… now"
+            )
+        if self.outdated is not None:
+            _log.warning("%s", self.outdated)
