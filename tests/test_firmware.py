@@ -16,27 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from firmware_boards import FIRMWARE, FLAGS, MACHINE, MISSING, MISSING_FOR_ARM, ROOT, make
 from numpy.typing import NDArray
 
 from thermohw import CouplingTable, Program, RunPlan, SimulatedDevice, Topology
 from thermohw.samples import Samples
 from thermohw.tables.binary import encode
 
-ROOT = Path(__file__).parents[1]
-FIRMWARE = ROOT / "firmware"
-TOOLS = {"make": shutil.which("make"), "a C compiler": shutil.which("gcc") or shutil.which("cc")}
-MISSING = [name for name, path in TOOLS.items() if path is None]
 QUIET = 0.25
-FLAGS = "-O1"  # compiles faster than the firmware's own choice
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not on the path: {', '.join(MISSING)}")
-
-
-def make(folder: Path, *targets: str, **variables: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run make with its outputs in a folder."""
-    command = ["make", f"BUILD={folder}", f"CC={TOOLS['a C compiler']}", f"CFLAGS={FLAGS}", *targets]
-    command += [f"{name}={value}" for name, value in variables.items()]
-    return subprocess.run(command, cwd=FIRMWARE, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -248,12 +237,11 @@ def test_the_process_follows_the_transcripts(line: Line) -> None:
 
 
 def test_the_board_follows_the_transcripts(build: Path) -> None:
-    if shutil.which("arm-none-eabi-gcc") is None or shutil.which("qemu-system-arm") is None:
-        pytest.skip("needs arm-none-eabi-gcc and qemu-system-arm")
+    if MISSING_FOR_ARM:
+        pytest.skip(f"not on the path: {', '.join(MISSING_FOR_ARM)}")
     made = make(build, "arm")
     assert made.returncode == 0, made.stderr
-    machine = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "stdio"]
-    board, line = opened([*machine, "-kernel", build / "mps2_an386.elf"])
+    board, line = opened([*MACHINE, "-serial", "stdio", "-kernel", build / "mps2_an386.elf"])
     try:
         follow_transcripts(line, b"mps2_an386", b"65536")
     finally:
