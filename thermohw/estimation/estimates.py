@@ -24,7 +24,7 @@ class Estimates:
     """Estimates with their jackknife replicates, from which all standard errors and covariances follow.
 
     Attributes:
-        method: How they were made.
+        method: How they were made; `lines`: unit by unit (`estimate_lines`).
         topology: Units and pairs.
         values: By name: `J2`, `J4`, `biases`, `mobility`, `kT` (units,); `couplings` (pairs,), the mean of both
             directions by their errors; `asymmetry` (pairs,) K_ij − K_ji; `noise` (1,) standard deviation of readings.
@@ -33,7 +33,7 @@ class Estimates:
         reasons: Why a parameter is NaN, by its name.
     """
 
-    method: Method
+    method: Method | Literal["lines"]
     topology: Topology
     values: Mapping[str, Floats]
     replicates: Mapping[str, Floats]

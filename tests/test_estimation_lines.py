@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calibration unit by unit: its moments are those of all pairs, contracted, and its errors are as stated."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from thermohw import Program, RunPlan, SimulatedDevice, Topology
+from thermohw.errors import CalibrationError
+from thermohw.estimation import Estimates, LaggedMoments
+from thermohw.estimation.lines import LineMoments, estimate_lines
+from thermohw.langevin.as_built import AsBuilt
+from thermohw.langevin.engine import Dynamics
+from thermohw.langevin.observer import TrajectoryPiece
+from thermohw.nonideal import (
+    BiasOffset,
+    CouplingMismatch,
+    Effect,
+    LineGainMismatch,
+    MobilityMismatch,
+    NonidealDevice,
+    ReadoutNoise,
+    TemperatureOffset,
+)
+
+Floats = NDArray[np.float64]
+
+NETWORK = Topology.layered(8, 4)
+UNITS = NETWORK.units
+
+
+def network() -> Program:
+    rng = np.random.default_rng(2)
+    couplings = rng.normal(0, 0.5, len(NETWORK.pairs))
+    return Program(NETWORK, np.full(UNITS, 1.0), np.full(UNITS, 0.5), rng.normal(0, 0.3, UNITS), couplings)
+
+
+PROGRAM = network()
+PATTERNS = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])[1:].T  # (4 runs, 3 columns)
+
+
+def test_moments_are_those_of_all_pairs_contracted() -> None:
+    states = np.random.default_rng(1).normal(size=(7, 6, UNITS))
+    applied = np.random.default_rng(2).normal(size=UNITS)
+    piece = TrajectoryPiece(states, Dynamics(AsBuilt.from_program(PROGRAM), 0.1), 0, 0, 1)
+    lines, pairs = LineMoments(applied, groups=2, program=PROGRAM), LaggedMoments(applied, groups=2)
+    for moments in (lines, pairs):
+        moments.observe(piece)
+    basis, matrix = pairs.basis, PROGRAM.matrix.toarray()
+    for unit in range(UNITS):
+        rows = np.zeros((7, basis.size))
+        for at, column in enumerate([basis.power(1, unit), basis.power(3, unit), basis.power(5, unit)]):
+            rows[at, column] = 1
+        rows[3, :8], rows[4, 8:UNITS] = matrix[unit, :8], matrix[unit, 8:]
+        rows[5, basis.applied(unit)] = rows[6, basis.one] = 1
+        np.testing.assert_allclose(lines.products[:, :, unit], rows @ pairs.products @ rows.T, atol=1e-9)
+    np.testing.assert_allclose(lines.counts, pairs.counts)
+    np.testing.assert_allclose(lines.next_squares, pairs.next_squares)
+    clean, whole = lines.means().without_noise(0.1), pairs.means().without_noise(0.1)
+    rows[3:5] = 0
+    rows[3, :8], rows[4, 8:UNITS] = matrix[unit, :8], matrix[unit, 8:]
+    np.testing.assert_allclose(clean.products[:, unit], rows @ whole.products @ rows.T, atol=1e-9)
+
+
+def calibrated(effects: list[Effect], noise: float | None = None) -> tuple[Estimates, AsBuilt, Program]:
+    """Read a device with these effects under four patterns of applied biases; get estimates and the truth."""
+    device = NonidealDevice(SimulatedDevice(), effects, device_seed=4)
+    total: LineMoments | None = None
+    for number, pattern in enumerate(PATTERNS):
+        applied = 2.0 * pattern[np.arange(UNITS) % 3]
+        device.program(PROGRAM.with_biases(PROGRAM.biases + applied))
+        moments = LineMoments(applied, groups=40, skip=50, program=PROGRAM)
+        plan = RunPlan(10.0, 160, 1e-3, record_every=20, keep="none", first_chain=160 * number, seed=number)
+        device.run(plan, [moments])
+        total = moments if total is None else total + moments
+    assert total is not None
+    device.program(PROGRAM)
+    built = device.as_built
+    assert built is not None
+    return estimate_lines(total, noise), built, device.realised(seed=0)
+
+
+def gains(real: Program) -> Floats:
+    """Get how much stronger couplings to each unit are on the whole, from visible and from hidden units."""
+    asked, got = (program.matrix.toarray() for program in (PROGRAM, real))
+    blocks = (slice(0, 8), slice(8, UNITS))
+    with np.errstate(invalid="ignore"):
+        found = [(asked[:, block] * got[:, block]).sum(axis=1) / (asked[:, block] ** 2).sum(axis=1) for block in blocks]
+    return np.stack(found, axis=1)
+
+
+def test_units_and_lines_are_found_within_their_errors() -> None:
+    effects: list[Effect] = [
+        LineGainMismatch(std=0.2),
+        BiasOffset(std=0.3),
+        MobilityMismatch(std=0.2),
+        TemperatureOffset(offset=0.1),
+        ReadoutNoise(std=0.05),
+    ]
+    found, built, real = calibrated(effects)
+    truth = {"J2": real.J2, "J4": real.J4, "biases": real.biases, "mobility": built.mobility, "kT": built.kT}
+    for name, value in {**truth, "noise": np.array([0.05])}.items():
+        deviations = (found.values[name] - value) / found.standard_error(name)
+        assert np.abs(deviations).max() < 4.5 and (deviations**2).mean() < 3, (name, deviations)
+    errors = found.standard_error("gains").reshape(-1, 2)
+    assert np.isnan(errors[:8, 0]).all() and np.isfinite(errors[:, 1]).all()  # visible units are not coupled
+    known = np.isfinite(errors)
+    assert (((found.values["gains"] - gains(real)) / errors)[known] ** 2).mean() < 3
+    assert (((found.values["gains"] - 1) / errors)[known] ** 2).mean() > 10  # the control: couplings as programmed
+
+
+def test_what_pairs_do_not_share_averages_out() -> None:
+    found, _, real = calibrated([CouplingMismatch(std=0.1)], noise=0.0)
+    deviations = (found.values["gains"] - gains(real)) / found.standard_error("gains").reshape(-1, 2)
+    assert np.nanmean(deviations**2) < 3
+
+
+def test_without_applied_biases_nothing_has_a_unit() -> None:
+    states = np.random.default_rng(3).normal(size=(9, 8, UNITS))
+    moments = LineMoments(np.zeros(UNITS), groups=4, program=PROGRAM)
+    moments.observe(TrajectoryPiece(states, Dynamics(AsBuilt.from_program(PROGRAM), 0.1), 0, 0, 1))
+    with pytest.raises(CalibrationError, match="no bias was applied"):
+        estimate_lines(moments, 0.0)

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calibration unit by unit: what a big network's lines are, from as many numbers as it has units, not pairs."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from thermohw.errors import CalibrationError
+from thermohw.estimation.basis import POWERS, Floats, even_without_noise, hermite
+from thermohw.estimation.estimates import Estimates
+from thermohw.estimation.interpolation import integrated
+from thermohw.estimation.reading_noise import noise_variance
+from thermohw.estimation.sums import LAGS, ReadingSums
+from thermohw.program import Program, dense_if_full
+
+FEATURES = ("x", "x³", "x⁵", "force of visible units", "force of hidden units", "applied bias", "1")
+VISIBLE_FORCE, HIDDEN_FORCE, APPLIED, ONE = range(3, 7)
+REGRESSORS = np.array([0, 1, VISIBLE_FORCE, HIDDEN_FORCE, APPLIED, ONE])
+"""The features that a unit's drift is made of; x⁵ serves the interpolation alone."""
+
+RESULTS = ("J2", "J4", "biases", "gains", "mobility", "kT", "noise")
+
+
+@dataclass(eq=False)
+class LineMoments(ReadingSums):
+    """Sums of f_i(t) f_i(t + kΔ)ᵀ for each unit's own features, (groups, lags, units, features, features).
+
+    f_i = (x_i, x_i³, x_i⁵, Σ_j∈visible J_ij x_j, Σ_j∈hidden J_ij x_j, B_i, 1), with the programmed couplings J: the
+    regression then asks by how much the device's couplings to a unit are too strong on the whole, not pair by pair.
+
+    Attributes:
+        program: What is programmed, without the applied biases.
+    """
+
+    program: Program = field(kw_only=True)
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return len(self.applied), len(FEATURES), len(FEATURES)
+
+    def fresh(self) -> Self:
+        """Get an empty one with the same settings."""
+        return type(self)(self.applied, self.groups, self.skip, self.interval, program=self.program)
+
+    def means(self, without: int | None = None) -> "LineMeans":
+        """Get the means over all groups, or all but one.
+
+        Raises:
+            CalibrationError: A group has no readings.
+        """
+        return LineMeans(self.program, self.interval, *self.averages(without))
+
+    def _sums(self, states: Floats, starts: int) -> Floats:
+        features = self._moving(states)
+        sums = np.zeros((LAGS, *self._shape))
+        for a, now in enumerate(features):
+            for lag in range(LAGS):
+                for b in range(a if lag == 0 else 0, len(features)):
+                    later = features[b][lag : lag + starts]
+                    sums[lag, :, a, b] = np.einsum("tcu,tcu->u", now[:starts], later)
+                    if lag == 0:
+                        sums[lag, :, b, a] = sums[lag, :, a, b]
+                end = now[lag : lag + starts].sum(axis=(0, 1))
+                start = now[:starts].sum(axis=(0, 1)) if lag else end
+                for at, value in ((APPLIED, self.applied), (ONE, np.ones(len(self.applied)))):
+                    sums[lag, :, a, at], sums[lag, :, at, a] = start * value, end * value
+        count = starts * states.shape[1]
+        sums[..., APPLIED, APPLIED] = count * self.applied**2
+        sums[..., APPLIED, ONE] = sums[..., ONE, APPLIED] = count * self.applied
+        sums[..., ONE, ONE] = count
+        return sums
+
+    def _moving(self, states: Floats) -> list[Floats]:
+        """Get the features that change in time, (readings, chains, units) each."""
+        visible, matrix = self.program.topology.visible, self._operators
+        flat = states.reshape(-1, states.shape[-1])
+        parts = (flat[:, :visible], flat[:, visible:])
+        forces = [
+            np.asarray((block @ part.T).T).reshape(states.shape) for block, part in zip(matrix, parts, strict=True)
+        ]
+        cube = states**3
+        return [states, cube, cube * states**2, *forces]
+
+    @cached_property
+    def _operators(self) -> tuple[Any, Any]:
+        visible, matrix = self.program.topology.visible, self.program.matrix
+        return dense_if_full(matrix[:, :visible]), dense_if_full(matrix[:, visible:])
+
+
+@dataclass(frozen=True, eq=False)
+class LineMeans:
+    """Means of products of each unit's features.
+
+    Attributes:
+        program: What is programmed.
+        interval: Δ.
+        products: (lags, units, features, features).
+        next_squares: (units,) ⟨x(t + Δ)²⟩.
+    """
+
+    program: Program
+    interval: float
+    products: Floats
+    next_squares: Floats
+
+    def without_noise(self, variance: ArrayLike) -> "LineMeans":
+        """Get the moments of the states behind readings with noise of this variance, (units,) or one for all."""
+        units = self.program.units
+        s2 = np.broadcast_to(np.asarray(variance, np.float64), (units,))
+        change = np.tile(np.eye(len(FEATURES)), (units, 1, 1))
+        for at, power in enumerate(POWERS):
+            for lower, factor in hermite(power, s2).items():
+                change[:, at, POWERS.index(lower)] = factor
+        clean = change @ self.products @ change.transpose(0, 2, 1)
+        pairs = [(a, b) for a in range(len(POWERS)) for b in range(len(POWERS))]
+        even = {POWERS[a] + POWERS[b]: self.products[0][:, a, b] for a, b in pairs}
+        found = even_without_noise(even, s2)
+        for a, b in pairs:
+            clean[0][:, a, b] = found[POWERS[a] + POWERS[b]]
+        squares: Any = self.program.matrix.power(2)
+        visible = self.program.topology.visible
+        clean[0][:, VISIBLE_FORCE, VISIBLE_FORCE] -= squares[:, :visible] @ s2[:visible]
+        clean[0][:, HIDDEN_FORCE, HIDDEN_FORCE] -= squares[:, visible:] @ s2[visible:]
+        return LineMeans(self.program, self.interval, clean, self.next_squares - s2)
+
+    def noise_variance(self) -> float:
+        """Get the variance of the noise of readings, one for all units.
+
+        Raises:
+            CalibrationError: The interval is too long to tell noise from motion.
+        """
+        return noise_variance(
+            lambda variance: self.without_noise(variance).products,
+            lambda missing: float(missing[:, 0, 0].sum()),
+            float(self.products[0][:, 0, 0].min()),
+        )
+
+
+def estimate_lines(moments: LineMoments, noise: float | None = None) -> Estimates:
+    """Estimate each unit's parameters, and by how much the couplings to it are stronger than programmed.
+
+    dx_i = −μ_i (2 J2_i x_i + 4 J4_i x_i³ + b_i + B_i + g_i^v Σ_j∈visible J_ij x_j + g_i^h Σ_j∈hidden J_ij x_j) dt
+           + √(2 μ_i kT_i) dW_i
+
+    by the same least squares as `fit_law`, of six unknowns a unit. Errors of single couplings that the others do not
+    share average out in g; they are what is left in the fit.
+
+    Args:
+        moments: Of the readings.
+        noise: Standard deviation of the noise of readings; None: estimated from the motion.
+
+    Returns:
+        `J2`, `J4`, `biases`, `mobility`, `kT` (units,), `gains` (units, 2) of couplings to visible and to hidden units,
+        NaN where there are none, and `noise` (1,), each with jackknife replicates.
+
+    Raises:
+        CalibrationError: Too few readings, features that did not vary independently, or noise that cannot be told.
+    """
+    laws = [_fit(moments.means(without), noise) for without in (None, *range(moments.groups))]
+    replicates = {name: np.stack([law[name] for law in laws[1:]]) for name in RESULTS}
+    return Estimates("lines", moments.program.topology, laws[0], replicates, {})
+
+
+def _fit(means: LineMeans, noise: float | None) -> dict[str, Floats]:
+    variance = means.noise_variance() if noise is None else noise**2
+    clean = means.without_noise(variance)
+    here, there = clean.products[0], clean.products[1]
+    change, integral = (there - here)[:, :, 0], integrated(clean.products, clean.interval)
+    units = len(here)
+    drift = np.full((units, len(FEATURES)), np.nan)
+    present = np.diagonal(here, axis1=1, axis2=2) > 0
+    if not present[:, APPLIED].all():
+        unit = int(np.argmin(present[:, APPLIED]))
+        raise CalibrationError(f"unit {unit}: no bias was applied to it, so nothing is known of it")
+    for unit in range(units):
+        used = REGRESSORS[present[unit, REGRESSORS]]
+        drift[unit, used] = _solve(integral[unit][np.ix_(used, used)], change[unit, used], unit)
+    mobility = -drift[:, APPLIED]
+    power = np.nansum(here[:, 0, :] * drift, axis=1)
+    diffusion = (clean.next_squares - here[:, 0, 0]) / (2 * clean.interval) - power
+    energies = -drift / mobility[:, None]
+    return {
+        "J2": energies[:, 0] / 2,
+        "J4": energies[:, 1] / 4,
+        "biases": energies[:, ONE],
+        "gains": energies[:, VISIBLE_FORCE : HIDDEN_FORCE + 1],
+        "mobility": mobility,
+        "kT": diffusion / mobility,
+        "noise": np.array([variance**0.5]),
+    }
+
+
+def _solve(matrix: Floats, right: Floats, unit: int) -> NDArray[np.float64]:
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    try:
+        return np.linalg.solve(matrix / np.outer(scale, scale), right / scale) / scale
+    except np.linalg.LinAlgError:
+        raise CalibrationError(
+            f"unit {unit}: its features did not vary independently; apply biases of both signs, in more runs"
+        ) from None
