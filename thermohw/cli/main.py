@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `thermohw` command: demo, train, generate, export, energy, sweep, serve, record, show, devices."""
+"""The `thermohw` command: demo, train, generate, export, energy, sweep, calibrate, serve, record, show, devices."""
 
 import logging
 from functools import partial
@@ -10,6 +10,7 @@ import typer
 
 from thermohw import datasets
 from thermohw.cli import accounting, exporting, generating
+from thermohw.cli.calibrating import calibrate, calibration
 from thermohw.cli.console import clear_failure, out, print_json, progress_bar, table
 from thermohw.cli.demonstration import demonstrate
 from thermohw.cli.describing import describe
@@ -58,6 +59,7 @@ app = typer.Typer(
 )
 
 app.add_typer(devices, name="devices")
+app.add_typer(calibration, name="calibration")
 
 
 @app.callback()
@@ -274,6 +276,7 @@ def energy(
 
 
 app.command()(sweep)
+app.command()(calibrate)
 app.command()(record)
 app.command()(serve)
 

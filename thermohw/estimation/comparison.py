@@ -1,55 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two sets of estimates of one program compared: whether a device has drifted, or two devices differ."""
+"""Estimates compared: with what was programmed, or with earlier ones of the same device."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from thermohw.device import DeviceSpec
 from thermohw.errors import CalibrationError
-from thermohw.estimation.agreement import Agreement, agreement
+from thermohw.estimation.agreement import Agreement, agreement, normal_scores
 from thermohw.estimation.basis import Floats
 from thermohw.estimation.estimates import Estimates
 from thermohw.estimation.estimates_file import NAMES
+from thermohw.program import Program
+from thermohw.topology import Topology
 
 
 @dataclass(frozen=True, eq=False)
-class Drift:
-    """Differences of one parameter, later minus earlier.
+class Difference:
+    """Differences of one parameter.
 
     Attributes:
         name: Of the parameter.
-        differences: (units,) or (pairs,).
-        errors: Their standard errors, from both.
-        agreement: With no difference; None where none is known.
+        values: (units,) or (pairs,), in the unit of the program's energies, or of mobility.
+        errors: Their standard errors.
+        freedom: Degrees of freedom of a standard error.
+        agreement: With no difference; None where nothing is known.
     """
 
     name: str
-    differences: Floats
+    values: Floats
     errors: Floats
+    freedom: int
     agreement: Agreement | None
 
+    @property
+    def scores(self) -> Floats:
+        """Get the normal scores of the differences that are known."""
+        known = np.isfinite(self.values) & (self.errors > 0)
+        return normal_scores(self.values[known] / self.errors[known], self.freedom)
 
-def compare(earlier: Estimates, later: Estimates) -> list[Drift]:
-    """Compare estimates parameter by parameter.
+
+def deviations(estimates: Estimates, program: Program, spec: DeviceSpec) -> list[Difference]:
+    """Compare estimates with what was programmed and with what the device states, parameter by parameter.
+
+    The noise of readings, of which nothing is programmed, is left out.
+    """
+    units = np.ones(program.units)
+    nominal = {name: getattr(program, name) for name in ("J2", "J4", "biases", "couplings")}
+    nominal |= {"mobility": spec.mobility * units, "kT": spec.kT * units, "asymmetry": np.zeros(len(program.couplings))}
+    return [
+        _difference(name, estimates.values[name] - nominal[name], estimates.standard_error(name), estimates)
+        for name in NAMES
+        if name in nominal
+    ]
+
+
+def compare(earlier: Estimates, later: Estimates) -> list[Difference]:
+    """Compare estimates, later minus earlier, parameter by parameter.
 
     Degrees of freedom are those of the fewer groups: on the safe side.
 
     Raises:
         CalibrationError: They are of different units or pairs.
     """
-    topology = earlier.topology
-    if not topology.same_as(later.topology):
+    here, there = earlier.topology, later.topology
+    if not here.same_as(there):
         raise CalibrationError(
-            f"{topology.units} units and {len(topology.pairs)} pairs cannot be compared with {later.topology.units} units "
-            f"and {len(later.topology.pairs)} pairs: records must be of the same units and pairs"
+            f"{here.units} units and {len(here.pairs)} pairs cannot be compared with {there.units} units and "
+            f"{len(there.pairs)} pairs: records must be of the same units and pairs"
         )
-    pairs = [f"pair ({i}, {j})" for i, j in topology.pairs.tolist()]
-    units = [f"unit {unit}" for unit in range(topology.units)]
-    freedom = min(earlier.groups, later.groups) - 1
-    found: list[Drift] = []
-    for name in NAMES:
-        differences = later.values[name] - earlier.values[name]
-        errors = np.hypot(earlier.standard_error(name), later.standard_error(name))
-        names = pairs if name in ("couplings", "asymmetry") else ["readings"] if name == "noise" else units
-        found.append(Drift(name, differences, errors, agreement(differences, errors, freedom, names)))
-    return found
+    fewer = min(earlier, later, key=lambda estimates: estimates.groups)
+    return [
+        _difference(
+            name,
+            later.values[name] - earlier.values[name],
+            np.hypot(earlier.standard_error(name), later.standard_error(name)),
+            fewer,
+        )
+        for name in NAMES
+    ]
+
+
+def _difference(name: str, values: Floats, errors: Floats, estimates: Estimates) -> Difference:
+    freedom = estimates.groups - 1
+    return Difference(
+        name, values, errors, freedom, agreement(values, errors, freedom, _labels(name, estimates.topology))
+    )
+
+
+def _labels(name: str, topology: Topology) -> list[str]:
+    if name in ("couplings", "asymmetry"):
+        return [f"pair ({i}, {j})" for i, j in topology.pairs.tolist()]
+    return ["readings"] if name == "noise" else [f"unit {unit}" for unit in range(topology.units)]

@@ -11,12 +11,13 @@ from typing import Self
 from thermohw import __version__
 from thermohw.device import ThermodynamicDevice
 from thermohw.errors import CalibrationError, FileFormatError, StorageError
+from thermohw.estimation.comparison import Difference, compare, deviations
 from thermohw.estimation.estimates import Estimates
 from thermohw.estimation.estimates_file import NAMES, load_estimates, save_estimates
 from thermohw.estimation.probing import Probe
 from thermohw.estimation.quality import judge
 from thermohw.estimation.request import FILE as REQUEST_FILE
-from thermohw.estimation.request import Request, identity
+from thermohw.estimation.request import Request, identity, same_device
 from thermohw.estimation.sealed import file_digest, write_sealed
 from thermohw.estimation.statement import ESTIMATES_FILE, FILE, PROGRAM_FILE, SCHEMA, Parameter, Statement
 from thermohw.program import Program
@@ -110,15 +111,32 @@ class CalibrationRecord:
         days = self.age / timedelta(days=1)
         return f"{self.folder}: made {days:.0f} days ago, its recipe calls it good for {valid:g}: calibrate again"
 
+    def deviations(self) -> list[Difference]:
+        """Compare the estimates with what was programmed and what the device states."""
+        return deviations(self.estimates, self.program, self.request.device)
+
+    def changes_since(self, earlier: "CalibrationRecord") -> list[Difference]:
+        """Compare the estimates with those of an earlier record, parameter by parameter.
+
+        Raises:
+            CalibrationError: It is of another program.
+        """
+        if earlier.program.digest != self.program.digest:
+            raise CalibrationError(
+                f"{earlier.folder} and {self.folder} are calibrations of different programs: "
+                f"{earlier.program.digest[:12]}… and {self.program.digest[:12]}…"
+            )
+        return compare(earlier.estimates, self.estimates)
+
     def applies_to(self, device: ThermodynamicDevice, program: Program) -> None:
         """Check that the record is of this device and program; an old record is told in the log.
 
         Raises:
             CalibrationError: It is of another.
         """
-        request, now = self.request, identity(device.spec)
-        if request.device != now:
-            other = request.model_copy(update={"device": now})
+        request = self.request
+        if not same_device(request.device, device.spec):
+            other = request.model_copy(update={"device": identity(device.spec)})
             raise CalibrationError(f"{self.folder} is the calibration of {request.difference(other)}")
         if program.digest not in (request.program, request.asked):
             raise CalibrationError(

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a calibration was asked to do, kept in its folder, so that readings of different devices are never mixed."""
 
+import json
+import reprlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -14,6 +17,9 @@ from thermohw.storage import require_writable
 
 SCHEMA = "thermohw-calibration-request/1"
 FILE = "request.json"
+NUMERICS = ("url", "engine", "integrator", "precision")
+"""Details of a device that are not the device's own."""
+
 _DIGEST = "^[0-9a-f]{64}$"
 
 
@@ -67,20 +73,37 @@ class Request(BaseModel):
 
 
 def identity(spec: DeviceSpec) -> DeviceSpec:
-    """Get what tells a device apart from others: its spec, the line to it left out."""
-    return spec.model_copy(update={"details": {key: value for key, value in spec.details.items() if key != "url"}})
+    """Get what tells a device apart from others: its spec without the line to it."""
+    return _without(spec, "url")
+
+
+def same_device(spec: DeviceSpec, other: DeviceSpec) -> bool:
+    """Get whether two specs are of one device, whatever the line to it and however an emulator integrates."""
+    return _without(spec, *NUMERICS) == _without(other, *NUMERICS)
+
+
+def _without(spec: DeviceSpec, *keys: str) -> DeviceSpec:
+    return spec.model_copy(update={"details": {key: value for key, value in spec.details.items() if key not in keys}})
 
 
 def _first_difference(there: BaseModel, now: BaseModel) -> str:
-    old, new = flat(there.model_dump()), flat(now.model_dump())
+    old, new = _flat(there.model_dump()), _flat(now.model_dump())
     key = next(key for key in (*old, *new) if old.get(key) != new.get(key))
-    return f"{key} is {old.get(key)!r} there, {new.get(key)!r} now"
+    return f"{key} is {reprlib.repr(old.get(key))} there, {reprlib.repr(new.get(key))} now"
 
 
-def flat(values: dict[str, Any], within: str = "") -> dict[str, Any]:
-    """Get nested tables as one, with keys such as `details.effects`."""
+def _flat(values: dict[str, Any], within: str = "") -> dict[str, Any]:
+    """Get nested tables as one, with keys such as `details.effects.quantization.coupling_bits`."""
     found: dict[str, Any] = {}
     for key, value in values.items():
-        nested = isinstance(value, dict)
-        found |= flat(cast(dict[str, Any], value), f"{within}{key}.") if nested else {f"{within}{key}": value}
+        table = _table(value)
+        found |= {f"{within}{key}": value} if table is None else _flat(table, f"{within}{key}.")
     return found
+
+
+def _table(value: Any) -> dict[str, Any] | None:
+    """Get a value as a table if it is one, or the JSON of one as in the details of devices."""
+    if isinstance(value, str) and value.startswith("{"):
+        with suppress(ValueError):
+            value = json.loads(value)
+    return cast(dict[str, Any], value) if isinstance(value, dict) else None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of states, couplings, heat and spectra, as matplotlib objects that touch no global state."""
 
+from thermohw.figures.calibration_charts import calibration, calibration_differences
 from thermohw.figures.canvas import save
 from thermohw.figures.charts import class_histogram, convergence, coupling_histogram, heat_histogram, mode_spectrum
 from thermohw.figures.energy_charts import break_even_curves, energy_ledgers
@@ -11,6 +12,8 @@ from thermohw.figures.robustness import robustness
 __all__ = [
     "animation",
     "break_even_curves",
+    "calibration",
+    "calibration_differences",
     "class_histogram",
     "convergence",
     "coupling_histogram",

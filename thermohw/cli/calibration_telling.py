@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records of calibration as tables, notes, JSON and figures."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from thermohw import figures
+from thermohw.cli.console import table
+from thermohw.estimation.agreement import Agreement
+from thermohw.estimation.comparison import Difference
+from thermohw.estimation.record import CalibrationRecord
+from thermohw.report import save_figures
+
+LABELS = {
+    "J2": "J2",
+    "J4": "J4",
+    "biases": "biases",
+    "couplings": "couplings",
+    "mobility": "mobility",
+    "kT": "kT",
+    "noise": "noise of readings",
+    "asymmetry": "asymmetry K_ij − K_ji",
+}
+UNLIKELY = 1e-3
+"""Probability below which a note says that residuals, reciprocity or temperature are off."""
+
+
+def record_tables(record: CalibrationRecord) -> list[Table]:
+    """Get what was found and how good it is, for people."""
+    statement, quality = record.statement, record.statement.quality
+    request = statement.request
+    title = f"{request.device.name}, {statement.date:%Y-%m-%d %H:%M} UTC: measured − programmed"
+    columns = ("parameter", "known", "mean", "r.m.s.", "typical s.e.", "χ²", "p", "largest, in s.e.")
+    rows = change_rows(record.deviations())
+    noise, error = record.estimates.values["noise"][0], record.estimates.standard_error("noise")[0]
+    days = record.age / timedelta(days=1)
+    facts = [
+        ("program", f"{request.asked[:12]}…, {record.program.units} units, {quality.pairs} pairs"),
+        ("method", f"{statement.method}, recipe {request.recipe.name}, seed {request.seed}"),
+        ("age", f"{days:.1f} days"),
+        ("noise of readings", f"{noise:.3g} ± {error:.1g}"),
+        ("residuals white", _verdict(quality.whiteness, "not asked of states alone")),
+        ("couplings reciprocal", _verdict(quality.reciprocity, "no couplings")),
+        ("temperature as stated", _verdict(quality.temperature, "not known")),
+        (
+            "mean kT over the stated one",
+            "–" if quality.temperature_ratio is None else f"{quality.temperature_ratio:.4g}",
+        ),
+        ("worst condition", f"{quality.condition:.3g}, unit {quality.condition_unit}"),
+        ("couplings below 2 s.e.", f"{quality.unresolved} of {quality.pairs}{_named(record)}"),
+    ]
+    return [table(title, columns, rows), table("Quality", ("what", "value"), facts)]
+
+
+def notes(record: CalibrationRecord) -> list[str]:
+    """Get what a reader must be told: parameters that are not known, and what speaks against the fit."""
+    quality = record.statement.quality
+    found = [f"note: {LABELS[name]} not known: {reason}" for name, reason in record.statement.reasons.items()]
+    for judged, words in (
+        (quality.whiteness, "residuals are not white: noise, inertia or readout has a memory that the law leaves out"),
+        (quality.reciprocity, "couplings are not reciprocal: the forces have no potential"),
+        (quality.temperature, "the temperature is not the stated one"),
+    ):
+        if judged is not None and judged.p < UNLIKELY:
+            found.append(f"note: {words} (p = {judged.p:.1g}; worst {judged.worst}, {judged.deviation:+.1f} s.e.)")
+    return found if record.outdated is None else [*found, f"note: {record.outdated}"]
+
+
+def change_rows(changes: Sequence[Difference]) -> list[tuple[str, ...]]:
+    """Get a row for each parameter."""
+    return [_row(change) for change in changes]
+
+
+def told(changes: Sequence[Difference]) -> dict[str, Any]:
+    """Get differences by parameter, for JSON."""
+    return {
+        change.name: {
+            **_numbers(change),
+            "agreement": None if change.agreement is None else change.agreement.model_dump(),
+        }
+        for change in changes
+    }
+
+
+def draw_record(record: CalibrationRecord, folder: Path) -> list[Path]:
+    """Draw a record; returns the file written, none for a program without couplings."""
+    found = {change.name: change for change in record.deviations()}
+    scores = np.concatenate([found[name].scores for name in found])
+    kT = record.request.device.kT
+    couplings, errors = record.estimates.values["couplings"], record.estimates.standard_error("couplings")
+    if not (scores.size and couplings.size and np.isfinite(couplings).all()):
+        return []
+    estimates = record.estimates
+    units = {
+        "mobility": (estimates.values["mobility"], estimates.standard_error("mobility")),
+        "kT": (estimates.values["kT"], estimates.standard_error("kT")),
+        "bias offset ($k_\\mathrm{B}T$)": (found["biases"].values / kT, found["biases"].errors / kT),
+    }
+    drawn = figures.calibration(record.program.couplings / kT, (couplings / kT, errors / kT), scores, units)
+    return save_figures({"calibration": drawn}, folder)
+
+
+def draw_changes(changes: Sequence[Difference], earlier: CalibrationRecord, folder: Path) -> list[Path]:
+    """Draw what changed since an earlier record; returns the file written, none without couplings."""
+    found = {change.name: change for change in changes}
+    scores = np.concatenate([change.scores for change in changes])
+    kT, couplings = earlier.request.device.kT, found["couplings"]
+    if not (scores.size and couplings.values.size and np.isfinite(couplings.values).all()):
+        return []
+    units = {
+        "change of mobility": (found["mobility"].values, found["mobility"].errors),
+        "change of kT": (found["kT"].values, found["kT"].errors),
+        "change of bias ($k_\\mathrm{B}T$)": (found["biases"].values / kT, found["biases"].errors / kT),
+    }
+    drawn = figures.calibration_differences((couplings.values / kT, couplings.errors / kT), scores, units)
+    return save_figures({"changes": drawn}, folder)
+
+
+def _numbers(change: Difference) -> dict[str, Any]:
+    known = np.isfinite(change.values)
+    values, errors = change.values[known], change.errors[known]
+    if not values.size:
+        return {"known": 0, "mean": None, "rms": None, "typical_error": None}
+    rms = float(np.sqrt(np.mean(values**2)))
+    return {
+        "known": int(known.sum()),
+        "mean": float(values.mean()),
+        "rms": rms,
+        "typical_error": float(np.median(errors)),
+    }
+
+
+def _row(change: Difference) -> tuple[str, ...]:
+    numbers = _numbers(change)
+    sizes = [f"{numbers[key]:.3g}" if numbers["known"] else "–" for key in ("mean", "rms", "typical_error")]
+    judged = change.agreement
+    verdict = ["–"] * 3
+    if judged is not None:
+        verdict = [
+            f"{judged.chi2:.1f} of {judged.count}",
+            f"{judged.p:.2g}",
+            f"{judged.deviation:+.1f}, {judged.worst}",
+        ]
+    return (LABELS[change.name], f"{numbers['known']} of {len(change.values)}", *sizes, *verdict)
+
+
+def _verdict(judged: Agreement | None, otherwise: str) -> str:
+    if judged is None:
+        return otherwise
+    total = f"χ² = {judged.chi2:.1f} of {judged.count}, p = {judged.p:.2g}"
+    return f"{total}; largest {judged.deviation:+.1f} s.e., {judged.worst}"
+
+
+def _named(record: CalibrationRecord) -> str:
+    named = [
+        f"({pair.units[0]}, {pair.units[1]}) {pair.coupling:.2g} ± {pair.standard_error:.1g}"
+        for pair in record.statement.quality.least_known
+    ]
+    return f"; least known {', '.join(named)}" if named else ""
