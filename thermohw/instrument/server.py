@@ -55,6 +55,8 @@ class Server:
         self._instrument = Instrument(device, limits, self.wake)
         self._faults = faults_of(faults, fault_seed, time.monotonic())
         self._connection: Connection | None = None
+        self._selector = selectors.DefaultSelector()
+        self._watched = 0  # events for which the connection's line is watched
 
     @property
     def url(self) -> str:
@@ -76,41 +78,42 @@ class Server:
 
         Returns whether the device had ended its run in time.
         """
-        with selectors.DefaultSelector() as selector:
-            try:
-                selector.register(self._woken, selectors.EVENT_READ)
-                if isinstance(self._endpoint, TcpEndpoint):
-                    selector.register(self._endpoint.listener, selectors.EVENT_READ)
-                while not self._stopping:
-                    self._turn(selector)
-            finally:
-                released = self._close()
+        try:
+            self._selector.register(self._woken, selectors.EVENT_READ)
+            if isinstance(self._endpoint, TcpEndpoint):
+                self._selector.register(self._endpoint.listener, selectors.EVENT_READ)
+            while not self._stopping:
+                self._turn()
+        finally:
+            released = self._close()
         return released
 
-    def _turn(self, selector: selectors.BaseSelector) -> None:
+    def _turn(self) -> None:
         """Wait for something to happen, and see to it."""
         now = time.monotonic()
         connection = self._connection
         if connection is None and isinstance(self._endpoint, TerminalEndpoint):
             connection = self._take(self._endpoint.connect(), now)
-        watched, timeout = None, _IDLE
+        timeout = _IDLE
         if connection is not None:
-            mask = connection.events(now)
-            if mask:
-                watched = selector.register(connection.stream, mask)
+            self._watch(connection, connection.events(now))
             wake_at = connection.wake_at(now)
             timeout = _IDLE if wake_at is None else max(0.0, min(_IDLE, wake_at - now))
-        try:
-            found = selector.select(timeout)
-        finally:
-            if watched is not None:
-                selector.unregister(watched.fileobj)
-        events = {key.fd: mask for key, mask in found}
+        events = {key.fd: mask for key, mask in self._selector.select(timeout)}
         self._hear(events)
         if connection is not None:
             self._proceed(connection, events.get(connection.stream.fileno(), 0))
         if isinstance(self._endpoint, TcpEndpoint) and self._endpoint.listener.fileno() in events:
             self._accept(self._endpoint)
+
+    def _watch(self, connection: Connection, mask: int) -> None:
+        """Watch a client's line for some events from now on; 0: for none."""
+        if mask != self._watched:
+            if self._watched:
+                self._selector.unregister(connection.stream)
+            if mask:
+                self._selector.register(connection.stream, mask)
+            self._watched = mask
 
     def _hear(self, events: dict[int, int]) -> None:
         if self._woken.fileno() in events:
@@ -151,12 +154,14 @@ class Server:
         connection, self._connection = self._connection, None
         if connection is not None:
             _log.info("%s %s", connection.stream.name, why)
+            self._watch(connection, 0)
             connection.stream.close()
 
     def _close(self) -> bool:
         self._drop("closed")
         self._endpoint.close()
         released = self._instrument.close()
+        self._selector.close()
         self._waker.close()
         self._woken.close()
         return released
