@@ -1,34 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Probing: a device run under one pattern of applied biases after another, and read."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from thermohw.backends.emulated import default_step
 from thermohw.device import Progress, ThermodynamicDevice
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Basis, Floats
 from thermohw.estimation.estimates import Estimates, Method, estimate
 from thermohw.estimation.excitation import applied_biases
+from thermohw.estimation.measuring import measure, runs_of
 from thermohw.estimation.moments import LaggedMoments
-from thermohw.estimation.readings import Readings, check_csv, file_of, snapshot_moments
+from thermohw.estimation.readings import Readings, check_csv, file_of
 from thermohw.estimation.recipes import Recipe
 from thermohw.estimation.request import Request, identity
 from thermohw.estimation.sums import LAGS
-from thermohw.langevin.as_built import AsBuilt
 from thermohw.langevin.noise import choose_seed
-from thermohw.plan import RunPlan
 from thermohw.program import Program
-
-FINER = 4
-"""Steps of an emulator are so much shorter than for samples: its own error must not look like the device's."""
-
-LEAST_STEPS = 50
-"""Least steps of an emulator between two readings."""
 
 MOST_BYTES = 2**32
 """Largest sums that are held, bytes."""
@@ -103,23 +94,18 @@ def probe(
     _check(device, program, recipe, as_csv)
     device.program(program)
     held = device.held
-    known = Request.read(folder)
-    chosen = seed if seed is not None else known.seed if known is not None else choose_seed()
-    request = Request(
-        recipe=recipe, seed=chosen, device=identity(device.spec), asked=program.digest, program=held.digest
-    )
-    request.bind(folder)
+    request = _claim(device, program, recipe, folder, seed)
     held.save(folder / "program.npz")
-    limit, size = device.spec.bias_limit, recipe.amplitude * device.spec.kT
+    size, limit = recipe.amplitude * device.spec.kT, device.spec.bias_limit
     patterns = applied_biases(recipe.patterns, held.topology, held.biases, size, limit)
     total, seconds, measured = None, np.zeros(recipe.patterns), 0
-    runs = _runs(recipe, device)
+    runs = runs_of(recipe, device)
     for number, applied in enumerate(patterns):
         if file_of(folder, number).exists():
             readings = Readings.load(folder, number, held.digest)
         else:
             shown = _shifted(progress, number * runs, recipe.patterns * runs)
-            readings = _measure(device, held, applied, request, number, shown)
+            readings = measure(device, held, applied, request, number, shown)
             readings.save(folder, as_csv)
             measured += 1
         seconds[number] = readings.seconds
@@ -131,6 +117,17 @@ def probe(
             progress((number + 1) * runs, recipe.patterns * runs)
     assert total is not None  # a recipe has patterns
     return Probe(folder, request, held, total, seconds, measured)
+
+
+def _claim(device: ThermodynamicDevice, program: Program, recipe: Recipe, folder: Path, seed: int | None) -> Request:
+    """Claim the folder for this calibration, with the seed given, the folder's, or a new one."""
+    known = Request.read(folder)
+    chosen = seed if seed is not None else known.seed if known is not None else choose_seed()
+    request = Request(
+        recipe=recipe, seed=chosen, device=identity(device.spec), asked=program.digest, program=device.held.digest
+    )
+    request.bind(folder)
+    return request
 
 
 def _check(device: ThermodynamicDevice, program: Program, recipe: Recipe, as_csv: bool) -> None:
@@ -150,53 +147,6 @@ def _check(device: ThermodynamicDevice, program: Program, recipe: Recipe, as_csv
         )
     if as_csv:
         check_csv(recipe.chains * recipe.readings * units)
-
-
-def _runs(recipe: Recipe, device: ThermodynamicDevice) -> int:
-    """Get the number of trajectories of a pattern."""
-    return recipe.chains if device.spec.trajectories else recipe.chains * recipe.readings
-
-
-def _measure(
-    device: ThermodynamicDevice,
-    held: Program,
-    applied: Floats,
-    request: Request,
-    number: int,
-    progress: Progress | None,
-) -> Readings:
-    recipe = request.recipe
-    device.program(held.with_biases(held.biases + applied))
-    moments = LaggedMoments(device.held.biases - held.biases, recipe.groups, recipe.skipped)
-    plan = replace(_plan(device, recipe), seed=request.seed, first_chain=number * _runs(recipe, device))
-    started = time.perf_counter()
-    if device.spec.trajectories:
-        samples = device.run(plan, [moments], progress)
-        assert samples.trajectory is not None  # asked for
-        trajectory = samples.trajectory[:, recipe.skipped :]
-    else:
-        samples = device.run(plan, progress=progress)
-        moments = snapshot_moments(samples.states, moments.applied, recipe.groups, plan.first_chain)
-        trajectory = samples.states[:, None]
-    seconds = time.perf_counter() - started
-    return Readings(number, held.digest, moments, trajectory, samples.dt or np.nan, seconds)
-
-
-def _plan(device: ThermodynamicDevice, recipe: Recipe) -> RunPlan:
-    """Get the plan of a pattern: readings an interval apart, or runs to equilibrium."""
-    spec = device.spec
-    clock = 1 / (spec.mobility * spec.kT)
-    dt = None if recipe.dt is None else recipe.dt * clock
-    if not spec.trajectories:
-        return RunPlan(recipe.settle * clock, _runs(recipe, device), dt, keep="final")
-    interval = recipe.interval * clock
-    if dt is None:
-        built = device.as_built or AsBuilt.from_program(device.held, spec.mobility, spec.kT)
-        steps = max(LEAST_STEPS, int(np.ceil(FINER * interval / default_step(RunPlan(interval, 1), built))))
-    else:
-        steps = round(interval / dt)
-    records = recipe.skipped + recipe.readings - 1
-    return RunPlan(records * interval, recipe.chains, interval / steps, record_every=steps, keep="trajectory")
 
 
 def _shifted(progress: Progress | None, before: int, total: int) -> Callable[[int, int], None] | None:
