@@ -26,7 +26,7 @@ LARGEST_CHUNK = 2**24
 SMALLEST_CHUNK = 64
 
 _OVERHEAD = HEADER.size + CHECKSUM_BYTES
-_CLEAN = 8  # chunks without damage after which a noisy line is tried with more
+_CLEAN = 4  # chunks without damage after which a noisy line is tried with more: one in six is then damaged
 _BRISK = 1.0  # a chunk that takes longer, s, is large enough
 _INCOMPLETE = (-161, -222)  # what a board says that restarted meanwhile and lost the first chunks
 _CODES = re.compile(r"#[Hh]([0-9A-Fa-f]{8})")
