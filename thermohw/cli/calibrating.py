@@ -26,7 +26,7 @@ from thermohw.cli.options import (
 from thermohw.cli.sources import open_source
 from thermohw.device import ThermodynamicDevice
 from thermohw.errors import CalibrationError
-from thermohw.estimation.planning import Forecast, forecast, run_pilot
+from thermohw.estimation.planning import Forecast, check_wanted, forecast, run_pilot
 from thermohw.estimation.probing import probe
 from thermohw.estimation.recipes import Recipe, load_recipe
 from thermohw.estimation.record import CalibrationRecord
@@ -171,6 +171,7 @@ def _plan(
 ) -> Forecast:
     if wanted is None:
         raise CalibrationError("--plan-only needs the error to plan for: --target-error 0.1, in kT")
+    check_wanted(wanted)
     with progress_bar("pilot") as progress:
         return forecast(run_pilot(device, program, recipe, place, seed, progress), recipe, wanted)
 

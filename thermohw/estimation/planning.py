@@ -79,6 +79,16 @@ def run_pilot(
     return probe(device, program, short, folder / FOLDER, (seed + 1) % 2**64, progress)
 
 
+def check_wanted(error: float) -> None:
+    """Refuse an error that nobody can want.
+
+    Raises:
+        CalibrationError: It is not a positive number.
+    """
+    if not (np.isfinite(error) and error > 0):
+        raise CalibrationError(f"the wanted error must be a positive number of kT, got {error}")
+
+
 def forecast(pilot: Probe, recipe: Recipe, wanted: float) -> Forecast:
     """Get what it takes that the coupling least known has a standard error of `wanted` (kT of the device).
 
@@ -88,8 +98,7 @@ def forecast(pilot: Probe, recipe: Recipe, wanted: float) -> Forecast:
     Raises:
         CalibrationError: The error is not positive, or the pilot knows no coupling.
     """
-    if not (np.isfinite(wanted) and wanted > 0):
-        raise CalibrationError(f"the wanted error must be a positive number of kT, got {wanted}")
+    check_wanted(wanted)
     spec, tried = pilot.request.device, pilot.request.recipe
     worst, error = _least_known(pilot.estimate(), spec.kT)
     moving = spec.trajectories
