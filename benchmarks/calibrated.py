@@ -5,8 +5,8 @@
 
 Preset `contrast`, one exemplar each of 0, 1 and 2, 784 + 512 units. The devices: couplings off by 10 %, biases by 0.3
 k_BT, on-site energies by 5 %, mobilities by 20 %, 8 bits, 5 % hotter, readings with noise of 0.01. Each is calibrated
-line by line under 8 patterns of applied biases, the program compensated, and rounded by the device to its 8 bits. Heat is
-in units of the kT that the device really has.
+line by line under 8 patterns of applied biases, the program compensated, and rounded by the device to its 8 bits. Heat
+is in units of the kT that the device really has.
 """
 
 import argparse
