@@ -21,8 +21,8 @@ from thermohw.estimation.sums import LAGS
 from thermohw.langevin.noise import choose_seed
 from thermohw.program import Program
 
-MOST_BYTES = 2**32
-"""Largest sums that are held, bytes."""
+MOST_BYTES = 2**30
+"""Largest sums of a run, bytes; while it goes on there are several copies of them."""
 
 
 @dataclass(frozen=True, eq=False)
