@@ -5,4 +5,8 @@ from thermohw.estimation.estimates import Estimates as Estimates
 from thermohw.estimation.estimates import Method as Method
 from thermohw.estimation.estimates import estimate as estimate
 from thermohw.estimation.moments import LaggedMoments as LaggedMoments
+from thermohw.estimation.probing import probe as probe
+from thermohw.estimation.recipes import Recipe as Recipe
+from thermohw.estimation.recipes import load_recipe as load_recipe
+from thermohw.estimation.record import CalibrationRecord as CalibrationRecord
 from thermohw.estimation.regression import Law as Law

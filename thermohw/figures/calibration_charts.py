@@ -17,6 +17,9 @@ Floats = NDArray[np.float64]
 BARS_UP_TO = 2000
 """Couplings that are drawn with error bars; of more, only the points show."""
 
+CROWDED = 100
+"""More points than that are smaller, with lighter error bars."""
+
 Series = tuple[ArrayLike, ArrayLike]
 """Values and their standard errors."""
 
@@ -84,7 +87,8 @@ def _panels(below: int) -> tuple[Figure, list[Axes]]:
 
 def _points(axes: Axes, x: Floats, y: Floats, errors: Floats) -> None:
     bars = errors if len(x) <= BARS_UP_TO else None
-    axes.errorbar(x, y, bars, fmt="o", color=BLUE, markersize=3, elinewidth=0.8)
+    size, colour = (3, BLUE) if len(x) <= CROWDED else (2, LIGHT_BLUE)
+    axes.errorbar(x, y, bars, fmt="o", color=BLUE, markersize=size, elinewidth=0.8, ecolor=colour)
 
 
 def _histogram(axes: Axes, scores: Floats) -> None:
