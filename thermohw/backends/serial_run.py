@@ -34,7 +34,7 @@ _WORDS: dict[str, str] = {
 }
 _ENDS = ("states", "initial_states", "trajectory")
 _KEPT: dict[Keep, tuple[str, ...]] = {"none": (), "final": _ENDS[:1], "both": _ENDS[:2], "trajectory": _ENDS}
-_POLLS = 0.01, 1.05, 0.5  # first interval, growth, longest interval, s: a run ends at most 5 % of its time unnoticed
+_POLLS = 0.01, 1.02, 0.2  # first interval, growth, longest interval, s: a run ends at most 2 % of its time unnoticed
 _PROGRESS = re.compile(
     r"\s*([0-9]{1,10})\s*,\s*(IDLE|READY|RUNNING|DONE|FAILED)\s*,\s*([0-9]{1,10})\s*,\s*([0-9]{1,10})\s*"
 )
