@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calibration pair by pair with a prior: the law of motion where there are data, the prior where there are none."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from thermohw import Program, RunPlan, SimulatedDevice, Topology
+from thermohw.errors import CalibrationError, PlanError
+from thermohw.estimation import Estimates, LaggedMoments, estimate
+from thermohw.estimation.excitation import applied_biases
+from thermohw.estimation.lines import LineMoments, estimate_lines
+from thermohw.estimation.pair_blocks import groups_of
+from thermohw.estimation.pair_moments import PairMoments, without_noise
+from thermohw.estimation.pairs import PairEstimates, PairPrior, estimate_pairs
+from thermohw.langevin.as_built import AsBuilt
+from thermohw.langevin.engine import Dynamics
+from thermohw.langevin.observer import TrajectoryPiece
+from thermohw.nonideal import BiasOffset, CouplingMismatch, Effect, MobilityMismatch, NonidealDevice, ReadoutNoise
+
+Floats = NDArray[np.float64]
+
+NETWORK = Topology.layered(8, 4)
+UNITS = NETWORK.units
+RNG = np.random.default_rng(2)
+PROGRAM = Program(
+    NETWORK,
+    np.full(UNITS, 1.0),
+    np.full(UNITS, 0.5),
+    RNG.normal(0, 0.3, UNITS),
+    RNG.normal(0, 0.5, len(NETWORK.pairs)),
+)
+NOISE = 0.05
+EFFECTS: list[Effect] = [CouplingMismatch(std=0.2), BiasOffset(std=0.3), MobilityMismatch(std=0.2)]
+
+
+def flat_prior(program: Program, coupling_width: float, unit_width: float = 1.0) -> PairPrior:
+    one = np.ones(program.units)
+    values = {"J2": program.J2, "J4": program.J4, "biases": program.biases, "mobility": one}
+    return PairPrior(program, values, {name: unit_width * one for name in values}, one, coupling_width)
+
+
+def read(device_seed: int, chains: int, relative: float) -> tuple[PairEstimates, Estimates, NonidealDevice]:
+    """Calibrate a device by pairs, and by the estimator of small networks."""
+    device = NonidealDevice(SimulatedDevice(), [*EFFECTS, ReadoutNoise(std=NOISE)], device_seed)
+    lines, pairs, full = LineMoments(np.zeros(UNITS), 20, program=PROGRAM), PairMoments(np.zeros(UNITS)), None
+    for number, applied in enumerate(applied_biases(4, NETWORK, PROGRAM.biases, 2.0, None)):
+        device.program(PROGRAM.with_biases(PROGRAM.biases + applied))
+        of_lines, of_pairs = LineMoments(applied, 20, 50, program=PROGRAM), PairMoments(applied, 50)
+        moments = LaggedMoments(applied, 20, 50)
+        plan = RunPlan(4.0, chains, 1e-3, record_every=20, keep="none", first_chain=chains * number, seed=device_seed)
+        device.run(plan, [of_lines, of_pairs, moments])
+        lines.absorb(of_lines)
+        pairs.absorb(of_pairs)
+        full = moments if full is None else full + moments
+    assert full is not None
+    device.program(PROGRAM)
+    prior = PairPrior.of(estimate_lines(lines, NOISE), PROGRAM, relative)
+    return estimate_pairs(pairs, prior), estimate(full, NETWORK, "trajectories", NOISE), device
+
+
+def test_with_a_wide_prior_it_is_the_law_of_motion() -> None:
+    found, full, device = read(4, 160, 20.0)
+    real, built = device.realised(seed=0), device.as_built
+    assert built is not None
+    truth = {name: getattr(real, name) for name in ("J2", "J4", "biases", "couplings")} | {"mobility": built.mobility}
+    for name, value in truth.items():
+        apart = (found.values[name] - full.values[name]) / found.errors[name]
+        assert (apart**2).mean() < 0.5**2, name  # the same data, other interpolation
+        assert np.median(found.errors[name] / full.standard_error(name)) == pytest.approx(1, abs=0.2)
+        deviations = (found.values[name] - value) / found.errors[name]
+        assert (deviations**2).mean() < 2.5, (name, deviations)
+    assert found.resolved == len(NETWORK.pairs) and not len(found.unresolved())
+    assert found.condition == pytest.approx(15, rel=0.5)
+    asked = (PROGRAM.couplings - real.couplings) / found.errors["couplings"]
+    assert (asked**2).mean() > 1.5  # the control: as programmed it is not
+
+
+@pytest.mark.parametrize("relative", [0.2, 0.5])
+def test_intervals_cover_whether_readings_or_the_prior_decide(relative: float) -> None:
+    scores: list[Floats] = []
+    for seed in range(8):
+        found, _, device = read(seed, 20, relative)
+        real = device.realised(seed=0).couplings
+        rms = np.sqrt((PROGRAM.couplings**2).mean())
+        weight = np.abs(PROGRAM.couplings) / rms  # errors are in proportion, the prior's width is the same for all
+        kept = (weight > 0.4) & (weight < 1.6)
+        scores.append((found.values["couplings"] - real)[kept] / found.errors["couplings"][kept])
+        shares = found.learnt
+        assert 0 <= shares.min() and 0.1 < np.median(shares) < 0.9 and shares.max() < 1
+    covered = float((np.abs(np.concatenate(scores)) < 1.96).mean())
+    assert 0.9 < covered < 0.99, covered  # 160 to 200 couplings: 0.95 ± 0.017
+    assert (np.abs(np.concatenate(scores)) < 0.98).mean() < 0.8  # the control: half as wide does not do
+
+
+def test_without_readings_the_prior_stays() -> None:
+    prior = flat_prior(PROGRAM, 0.07, 0.3)
+    for moments in (PairMoments(np.zeros(UNITS)), few_readings()):
+        found = estimate_pairs(moments, prior)
+        np.testing.assert_allclose(found.values["couplings"], PROGRAM.couplings, atol=0.02 * moments.count / 3)
+        np.testing.assert_allclose(found.errors["couplings"], 0.07, rtol=0.02)
+        assert found.resolved == 0 and found.learnt.max() < 0.05
+        worst = found.unresolved(3)
+        assert worst.shape == (3, 2)
+    np.testing.assert_array_equal(estimate_pairs(PairMoments(np.zeros(UNITS)), prior).values["J2"], PROGRAM.J2)
+
+
+def few_readings() -> PairMoments:
+    """Fewer readings than units: their second moments have no inverse."""
+    moments = PairMoments(np.ones(UNITS))
+    device = SimulatedDevice()
+    device.program(PROGRAM.with_biases(PROGRAM.biases + 1))
+    device.run(RunPlan(0.02, 3, 0.001, record_every=20, keep="none", seed=1), [moments])
+    assert moments.count == 3
+    return moments
+
+
+def test_pairs_known_least_are_named_first() -> None:
+    """Two units that always move together: a force between them looks like one of each on itself."""
+    program = Program(Topology.complete(3), np.ones(3), np.ones(3), np.zeros(3), np.array([0.3, -0.2, 0.1]))
+    states = np.random.default_rng(1).normal(size=(400, 50, 3))
+    states[:, :, 1] = states[:, :, 0]
+    moments = PairMoments(np.ones(3))
+    moments.observe(TrajectoryPiece(states, Dynamics(AsBuilt.from_program(program), 0.1), 0, 0, 1))
+    prior = flat_prior(program, 0.1)
+    prior.widths["mobility"] *= 0.01
+    found = estimate_pairs(moments, prior)
+    assert found.learnt[1:].min() > 0.6 and found.learnt[0] < 0.1
+    assert found.unresolved().tolist() == [[0, 1]]
+    assert found.condition > 1e9
+
+
+def exact_moments(program: Program, interval: float) -> PairMoments:
+    """Moments of a linear network at equilibrium, kT = μ = 1, by Wick's theorem."""
+    stiffness = program.matrix.toarray() + np.diag(2 * program.J2)
+    rates, modes = np.linalg.eigh(stiffness)
+    now: Floats = (modes / rates) @ modes.T
+    later: Floats = (modes * np.exp(-rates * interval) / rates) @ modes.T
+    moments = PairMoments(np.zeros(program.units), interval=interval)
+    squares, own = np.diag(now), np.diag(later)
+    sums = {"xx": now, "xx_next": later, "cx": 3 * squares[:, None] * now, "cx_next": 3 * squares[:, None] * later}
+    sums |= {"xc_next": 3 * later * squares, "x6": 15 * squares**3, "cc_next": 9 * squares**2 * own + 6 * own**3}
+    moments.count = 1e9
+    for name, values in {**sums, "one": np.ones(program.units)}.items():
+        moments.sums[name] = moments.count * values
+    return moments
+
+
+def test_the_interval_costs_its_square() -> None:
+    topology = Topology.complete(3)
+    program = Program(topology, np.array([1.0, 1.5, 2.0]), np.zeros(3), np.zeros(3), np.array([0.5, -0.4, 0.3]))
+    asked = replace(program, couplings=np.zeros(3), J2=np.ones(3))
+    prior = flat_prior(asked, 10.0)
+    widths = prior.widths | {"mobility": np.full(3, 1e-6)}  # nothing is applied: energies are in units of mobility
+    errors: list[Floats] = []
+    for interval in (0.05, 0.1, 0.2):
+        found = estimate_pairs(exact_moments(program, interval), replace(prior, widths=widths))
+        errors.append(found.values["couplings"] - program.couplings)
+        rates = np.linalg.eigvalsh(program.matrix.toarray() + np.diag(2 * program.J2))
+        assert np.abs(errors[-1]).max() < (rates.max() * interval) ** 2 / 12 * rates.max()
+    np.testing.assert_allclose(errors[1] / errors[0], 4, rtol=0.05)
+    np.testing.assert_allclose(errors[2] / errors[1], 4, rtol=0.15)
+
+
+def test_noise_of_readings_is_taken_out() -> None:
+    rng = np.random.default_rng(3)
+    x, x_next = (rng.normal(size=(200_000, 1, 2)) for _ in range(2))
+    states = np.stack([x, 0.6 * x + 0.8 * x_next]).reshape(2, -1, 2)
+    dynamics = Dynamics(AsBuilt.from_program(Program.uncoupled(Topology.complete(2))), 0.1)
+    means: list[dict[str, Floats]] = []
+    for noise in (0.0, 0.5):
+        moments = PairMoments(np.array([1.0, -1.0]))
+        noisy = states + noise * rng.normal(size=states.shape)
+        moments.observe(TrajectoryPiece(noisy, dynamics, 0, 0, 1))
+        means.append(moments.means())
+    clean = without_noise(means[1], 0.25)
+    for name, value in means[0].items():
+        size = 5 * 20 / np.sqrt(states.shape[1])  # spread of the most scattered product, x⁶, by root N
+        np.testing.assert_allclose(clean[name], value, atol=size * (1 if name != "x6" else 5), err_msg=name)
+    assert abs(means[1]["cc_next"] - means[0]["cc_next"]).min() > 1  # the control
+
+
+def test_units_with_the_same_partners_share_a_group() -> None:
+    matrix = NETWORK.symmetric_matrix(np.ones(len(NETWORK.pairs)))
+    sizes = sorted((len(group.units), len(group.common), int(group.position.max())) for group in groups_of(matrix))
+    assert sizes == [(4, 12, 11), (8, 4, -1)]
+    ring = Topology.grid(1, 5, periodic=True)
+    groups = groups_of(ring.symmetric_matrix(np.ones(5)))
+    assert sorted(unit for group in groups for unit in group.units.tolist()) == list(range(5))
+
+
+def test_what_does_not_belong_together_is_refused() -> None:
+    moments = PairMoments(np.zeros(3))
+    with pytest.raises(CalibrationError, match="moments of 3 units, a prior of 12"):
+        estimate_pairs(moments, flat_prior(PROGRAM, 0.1))
+    with pytest.raises(CalibrationError, match="do not add"):
+        moments.absorb(PairMoments(np.zeros(4)))
+    with pytest.raises(CalibrationError, match="do not add"):
+        PairMoments(np.zeros(3), interval=0.1).absorb(PairMoments(np.zeros(3), interval=0.2))
+    with pytest.raises(PlanError):
+        moments.absorb(LaggedMoments(np.zeros(3)))
+    with pytest.raises(CalibrationError, match="width of the prior"):
+        flat_prior(PROGRAM, 0.0)
+    with pytest.raises(CalibrationError, match="must be positive, is 0 at unit 0"):
+        flat_prior(PROGRAM, 1.0, 0.0)

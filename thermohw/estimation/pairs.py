@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calibration pair by pair of networks with more couplings than readings can tell: least squares with a prior."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermohw.errors import CalibrationError
+from thermohw.estimation.basis import Floats
+from thermohw.estimation.bordered import Solution, solve
+from thermohw.estimation.estimates import Estimates
+from thermohw.estimation.pair_blocks import FORCE, Group, blocks, groups_of
+from thermohw.estimation.pair_moments import PairMoments, without_noise
+from thermohw.program import Program
+from thermohw.topology import Topology
+
+WIDENING = 10.0
+"""Prior widths of a unit's parameters, in standard errors by lines: the same readings must not speak twice."""
+
+OWN = ("J2", "J4", "biases", "mobility")
+"""A unit's own parameters."""
+
+LEARNT = 0.5
+"""Share of a coupling's prior variance that the readings must have removed for it to count as resolved."""
+
+
+@dataclass(frozen=True, eq=False)
+class PairPrior:
+    """What is held of a device before its pairs are looked at: independent Gaussians, energies in the program's unit.
+
+    Attributes:
+        program: Units and pairs, and the centre of the couplings.
+        values: Centres (units,) of `J2`, `J4`, `biases` and `mobility`.
+        widths: Standard deviations about these.
+        kT: (units,) thermal energies; taken as known.
+        coupling_width: Standard deviation of a coupling about its centre.
+        noise: Standard deviation of the noise of readings; taken as known.
+
+    Raises:
+        CalibrationError: A width, mobility or thermal energy that is not positive.
+    """
+
+    program: Program
+    values: dict[str, Floats]
+    widths: dict[str, Floats]
+    kT: Floats
+    coupling_width: float
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.coupling_width) and self.coupling_width > 0):
+            raise CalibrationError(f"the width of the prior must be a positive energy, got {self.coupling_width:g}")
+        positive = {"mobility": self.values["mobility"], "kT": self.kT}
+        positive |= {f"width of {name}": width for name, width in self.widths.items()}
+        for name, found in positive.items():
+            wrong = np.flatnonzero(~(np.isfinite(found) & (found > 0)))
+            if wrong.size:
+                raise CalibrationError(
+                    f"the prior's {name} must be positive, is {found[wrong[0]]:.3g} at unit {wrong[0]}: where lines "
+                    "were found so, take more readings, or larger applied biases"
+                )
+
+    @staticmethod
+    def of(lines: Estimates, program: Program, relative: float = 0.1) -> "PairPrior":
+        """Get the prior of a device: units as their lines are, couplings as programmed.
+
+        Args:
+            lines: By `estimate_lines`; widths are ten of their standard errors.
+            program: What was programmed, without the applied biases.
+            relative: Width of the couplings' prior over their r.m.s.
+
+        Raises:
+            CalibrationError: No couplings are programmed, or lines that were not found.
+        """
+        width = relative * float(np.sqrt(np.mean(program.couplings**2))) if len(program.couplings) else 0.0
+        values = {name: lines.values[name] for name in OWN}
+        widths = {name: WIDENING * lines.standard_error(name) for name in OWN}
+        return PairPrior(program, values, widths, lines.values["kT"], width, float(lines.values["noise"][0]))
+
+
+@dataclass(frozen=True, eq=False)
+class PairEstimates:
+    """Posterior means and standard deviations.
+
+    Attributes:
+        topology: Units and pairs.
+        values: `J2`, `J4`, `biases`, `mobility` (units,); `couplings` (pairs,), from both ends of each pair;
+            `directions` (pairs, 2) K_ij and K_ji, from one end each.
+        errors: Standard deviations of the same.
+        learnt: (pairs,) share of each coupling's prior variance that the readings removed.
+        condition: Largest condition number of partners' second moments, features scaled to one.
+        coupling_width: Of the prior.
+    """
+
+    topology: Topology
+    values: dict[str, Floats]
+    errors: dict[str, Floats]
+    learnt: Floats
+    condition: float
+    coupling_width: float
+
+    @property
+    def resolved(self) -> int:
+        """Get the number of couplings of whose variance the readings removed half."""
+        return int((self.learnt >= LEARNT).sum())
+
+    def unresolved(self, most: int | None = None) -> NDArray[np.int32]:
+        """Get the pairs (unresolved, 2) that are known from the prior rather than from readings, the worst first."""
+        order = np.argsort(self.learnt, kind="stable")
+        return self.topology.pairs[order[self.learnt[order] < LEARNT][:most]]
+
+
+def estimate_pairs(moments: PairMoments, prior: PairPrior) -> PairEstimates:
+    """Estimate every coupling of a network, unit by unit, from sums of units by units.
+
+        ⟨g(0) [x_i(Δ) − x_i(0)]⟩ = −μ_i θ_i · ∫_0^Δ ⟨g(0) f_i(s)⟩ ds,      ∫ ≈ ½Δ [⟨g(0) f_i(0)⟩ + ⟨g(0) f_i(Δ)⟩]
+
+    as `fit_law`, but by the trapezoidal rule, of relative error (Δ/τ)²/12 for forces that relax in τ: no interpolation
+    of x⁵ and of all units together is needed. The left side has a covariance of Ω/N, with N products and
+
+        Ω = 2 μ_i kT_i Δ ⟨f f⟩ + 2 s² (⟨f f⟩ − ⟨f(0) f(Δ)⟩)
+
+    for noise of readings of variance s². Unknown are how far couplings are from the prior's, and the coefficients of x,
+    x³, 1, and of the whole force as the prior has it with B_i in it, which is −μ_i. Both ends of a pair are put
+    together as if the other units' readings said nothing more of it.
+
+    Raises:
+        CalibrationError: Moments and prior are of different numbers of units.
+    """
+    program, units = prior.program, prior.program.units
+    if len(moments.applied) != units:
+        raise CalibrationError(f"moments of {len(moments.applied)} units, a prior of {units}")
+    raw = moments.means()
+    clean = without_noise(raw, prior.noise**2)
+    matrix: Any = program.topology.symmetric_matrix(np.ones(len(program.couplings)))
+    shift, variance = np.zeros((units, units)), np.zeros((units, units))
+    own, covariances, condition = np.zeros((units, 4)), np.zeros((units, 4, 4)), 1.0
+    for group in groups_of(matrix):
+        found = _solve(group, raw, clean, moments, prior)
+        at = np.ix_(group.units, group.common)
+        own[group.units], covariances[group.units] = found.own, found.covariances
+        shift[at], variance[at] = _couplings(found, prior.values["mobility"][group.units])
+        condition = max(condition, found.condition)
+    return _put_together(shift, variance, own, covariances, condition, prior)
+
+
+def _solve(
+    group: Group, raw: dict[str, Floats], clean: dict[str, Floats], moments: PairMoments, prior: PairPrior
+) -> Solution:
+    now, later, noisy = blocks(group, raw, clean, prior.program.matrix, prior.values)
+    mobility, s2 = prior.values["mobility"][group.units], prior.noise**2
+    interval = moments.interval
+    spread = 2 * mobility * prior.kT[group.units] * interval
+    slope = (now + later) * (interval / 2)
+    scores = noisy
+    if s2:
+        scores = noisy + (noisy + later.symmetric * -1.0) * (2 * s2 / max(float(spread.mean()), np.finfo(float).tiny))
+    right = (
+        later.right[:, :, 0] - now.right[:, :, 0] + mobility[:, None] * slope.right[:, :, FORCE],
+        later.own[:, :, 0] - now.own[:, :, 0] + mobility[:, None] * slope.own[:, :, FORCE],
+    )
+    weights = moments.count / np.where(spread > 0, spread, 1.0)
+    scale = np.stack([2 * mobility, 4 * mobility, mobility, np.ones_like(mobility)], axis=1)
+    widths = scale * np.stack([prior.widths[name][group.units] for name in OWN], axis=1)
+    found, known = None, mobility
+    for _ in range(2):  # the prior is of couplings, the coefficients are −μ times these: once more with the μ found
+        precisions = 1 / (known * prior.coupling_width) ** 2, 1 / widths**2
+        found = solve(slope, scores, right, weights, precisions, group.position)
+        known = mobility - found.own[:, FORCE]
+    assert found is not None
+    return found
+
+
+def _couplings(found: Solution, mobility: Floats) -> tuple[Floats, Floats]:
+    """Get how far couplings are from their prior, −d/μ (units, s), and their variances to first order."""
+    mu = (mobility - found.own[:, FORCE])[:, None]
+    shift = -found.common / mu
+    variance = found.variances - 2 * shift * found.crossed[:, :, FORCE]
+    variance += shift**2 * found.covariances[:, FORCE, FORCE][:, None]
+    return shift, variance / mu**2
+
+
+def _put_together(
+    shift: Floats, variance: Floats, own: Floats, covariances: Floats, condition: float, prior: PairPrior
+) -> PairEstimates:
+    program, (i, j) = prior.program, prior.program.topology.pairs.T
+    mobility = prior.values["mobility"] - own[:, FORCE]
+    factors = np.array([2.0, 4.0, 1.0])
+    energies = -own[:, :FORCE] / (mobility[:, None] * factors)
+    slopes = factors * energies  # own coefficients are −μ times these
+    spread = np.einsum("uaa->ua", covariances)[:, :FORCE] - 2 * slopes * covariances[:, :FORCE, FORCE]
+    spread += slopes**2 * covariances[:, FORCE, FORCE][:, None]
+    errors = np.sqrt(spread) / (mobility[:, None] * factors)
+    values = {name: prior.values[name] + energies[:, at] for at, name in enumerate(OWN[:FORCE])}
+    found = {name: errors[:, at] for at, name in enumerate(OWN[:FORCE])}
+    values["mobility"], found["mobility"] = mobility, np.sqrt(covariances[:, FORCE, FORCE])
+    both = np.stack([shift[i, j], shift[j, i]], axis=1)
+    variances = np.stack([variance[i, j], variance[j, i]], axis=1)
+    width = prior.coupling_width**2
+    precision = np.maximum((1 / variances).sum(axis=1) - 1 / width, 1 / variances.max(axis=1))
+    values["directions"], found["directions"] = program.couplings[:, None] + both, np.sqrt(variances)
+    values["couplings"] = program.couplings + (both / variances).sum(axis=1) / precision
+    found["couplings"] = 1 / np.sqrt(precision)
+    learnt = np.clip(1 - 1 / (precision * width), 0.0, 1.0)
+    return PairEstimates(program.topology, values, found, learnt, condition, prior.coupling_width)
