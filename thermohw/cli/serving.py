@@ -110,10 +110,10 @@ def _listen(address: str) -> TcpEndpoint:
 
 
 def _tell(device: ThermodynamicDevice, server: Server) -> None:
-    """Say in one line what to connect to."""
+    """Say what to connect to, on a line of its own."""
     logging.getLogger("thermohw.instrument").setLevel(logging.INFO)  # who comes and goes
     out.print(
-        f"{device.spec.name} at {server.url}; try: thermohw generate RUN --out samples.npz --device {server.url}",
+        f"{device.spec.name} at {server.url} | try: thermohw generate RUN --out samples.npz --device {server.url}",
         markup=False,
         soft_wrap=True,
     )
