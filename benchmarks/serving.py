@@ -75,7 +75,7 @@ class Served(Worker):
         if not self.pipe.poll(_PATIENCE):
             raise TimeoutError(f"no server with {' '.join(options)}")
         said = os.read(self.pipe.fileno(), 4096).decode()
-        found = re.search(r" at (\S+); try", said)
+        found = re.search(r" at (\S+) \| try", said)
         assert found is not None, said
         self.url = found[1]
 

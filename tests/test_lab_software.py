@@ -54,7 +54,7 @@ def resource(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         if request.param == "terminal":
             yield f"ASRL{link}::INSTR"
         else:
-            found = re.search(r"socket://127\.0\.0\.1:(\d+);", told)
+            found = re.search(r"socket://127\.0\.0\.1:(\d+) ", told)
             assert found, told
             yield f"TCPIP::127.0.0.1::{found[1]}::SOCKET"
         server.send_signal(signal.SIGTERM)

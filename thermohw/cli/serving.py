@@ -110,7 +110,7 @@ def _listen(address: str) -> TcpEndpoint:
 
 
 def _tell(device: ThermodynamicDevice, server: Server) -> None:
-    """Say what to connect to, on a line of its own."""
+    """Say in one line what to connect to."""
     logging.getLogger("thermohw.instrument").setLevel(logging.INFO)  # who comes and goes
     out.print(
         f"{device.spec.name} at {server.url} | try: thermohw generate RUN --out samples.npz --device {server.url}",
