@@ -11,7 +11,7 @@ is in units of the kT that the device really has.
 
 import argparse
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -50,7 +50,7 @@ EFFECTS = (
 )
 HEATING = 1.05
 DURATION, DT = 2.5, 2.5e-3
-INTERVAL, STEPS, READINGS, SETTLE, CHAINS, PATTERNS, AMPLITUDE, GROUPS = 0.005, 10, 60, 60, 64, 8, 4.0, 16
+INTERVAL, STEPS, READINGS, CHAINS, PATTERNS, AMPLITUDE, GROUPS = 0.005, 100, 40, 64, 8, 4.0, 16
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,20 @@ def simulated() -> SimulatedDevice:
 
 
 def calibrate(program: Program, device_seed: int) -> Estimates:
-    """Calibrate a device by its lines; Euler–Maruyama at fine steps stands for continuous motion."""
+    """Calibrate a device by its lines, read after digits have formed: only then do couplings pull hard enough to show.
+
+    Euler–Maruyama at fine steps stands for continuous motion.
+    """
     total: LineMoments | None = None
     patterns = applied_biases(PATTERNS, program.topology, program.biases, AMPLITUDE, None)
-    plan = RunPlan((SETTLE + READINGS) * INTERVAL, CHAINS, INTERVAL / STEPS, record_every=STEPS, keep="none", seed=1)
+    formed = RunPlan(DURATION, CHAINS, DT, keep="final", seed=1)
+    read = RunPlan(READINGS * INTERVAL, CHAINS, INTERVAL / STEPS, record_every=STEPS, keep="none", seed=2)
     with NonidealDevice(SimulatedDevice(), EFFECTS, device_seed) as device:
-        for applied in patterns:
+        for number, applied in enumerate(patterns):
             device.program(program.with_biases(program.biases + applied))
-            moments = LineMoments(applied, GROUPS, SETTLE, program=program)
-            device.run(plan, [moments])
+            states = device.run(replace(formed, first_chain=number * CHAINS)).states
+            moments = LineMoments(applied, GROUPS, program=program)
+            device.run(replace(read, initial=states, first_chain=number * CHAINS), [moments])
             total = moments if total is None else total + moments
     assert total is not None
     return estimate_lines(total)

@@ -52,11 +52,11 @@ class Deviations:
         """
         if not estimates.topology.same_as(program.topology):
             raise CalibrationError("the estimates are of another topology than the program")
-        heating = _weighted_mean(estimates.values["kT"], estimates.standard_error("kT")) / kT
+        heating = _weighted_mean(estimates.values["kT"], _pooled(estimates.standard_error("kT"))) / kT
         if not np.isfinite(heating):
             raise CalibrationError("the estimates have no temperature, so nothing can be compensated for it")
         factors = {name: _shrunk(*_relative(estimates, name, getattr(program, name))) for name in ("J2", "J4")}
-        offsets = _shrunk(estimates.values["biases"] - program.biases, estimates.standard_error("biases"))
+        offsets = _shrunk(estimates.values["biases"] - program.biases, _pooled(estimates.standard_error("biases")))
         if estimates.method == "lines":
             gains = _line_gains(estimates, program.topology)
         else:
@@ -101,7 +101,14 @@ def compensate(wanted: Program, deviations: Deviations, *, onsite: bool = True) 
 def _relative(estimates: Estimates, name: str, programmed: Floats) -> tuple[Floats, Floats]:
     """Get estimates and their errors over what is programmed, NaN where that is zero."""
     known = np.where(programmed == 0, np.nan, programmed)
-    return estimates.values[name] / known, estimates.standard_error(name) / np.abs(known)
+    return estimates.values[name] / known, _pooled(estimates.standard_error(name)) / np.abs(known)
+
+
+def _pooled(errors: Floats) -> Floats:
+    """Get the r.m.s. error of a kind for each: weights from single jackknife errors would be as noisy as these are."""
+    known = np.isfinite(errors)
+    typical = float(np.sqrt((errors[known] ** 2).mean())) if known.any() else np.nan
+    return np.where(known, typical, np.nan)
 
 
 def _shrunk(values: Floats, errors: Floats) -> Floats:
@@ -135,7 +142,7 @@ def _line_gains(estimates: Estimates, topology: Topology) -> Floats:
         for other in (0, 1):
             rows = layer == own
             if rows.any():
-                shrunk[rows, other] = _shrunk(values[rows, other], errors[rows, other])
+                shrunk[rows, other] = _shrunk(values[rows, other], _pooled(errors[rows, other]))
                 mean[own, other] = shrunk[rows, other].mean()
     pairs: NDArray[np.int32] = topology.pairs
     one, two = layer[pairs[:, 0]], layer[pairs[:, 1]]
