@@ -2,6 +2,8 @@
 """What `export` writes: coupling tables in several formats, and the netlist of an RC network."""
 
 import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,8 +32,8 @@ LEADING_MODES = 10
 """Eigenvalues that JSON tells."""
 
 
-def parse_formats(formats: str, device: str | None = None) -> list[str]:
-    """Parse a comma-separated list of formats, and check that a device is named for a netlist only.
+def parse_formats(formats: str, device: str | None = None, calibrated: bool = False) -> list[str]:
+    """Parse a comma-separated list of formats, and check that a device is named for a netlist or a calibration only.
 
     Raises:
         TableError: None, an unknown one, or a device for coupling tables alone.
@@ -41,23 +43,34 @@ def parse_formats(formats: str, device: str | None = None) -> list[str]:
     if unknown or not names:
         known = ", ".join([*SUFFIXES, "spice"])
         raise TableError(f"unknown table format {', '.join(unknown) or formats!r}; there are: {known}")
-    if device is not None and "spice" not in names:
-        raise TableError("--device belongs to --format spice; a coupling table is the same for every device")
+    if device is not None and "spice" not in names and not calibrated:
+        raise TableError(
+            "--device belongs to --format spice or --calibration; any other coupling table is the same for every device"
+        )
     return names
 
 
 def quantize(
-    source: Source, bits: int, method: str | None, grid: str, bias_bits: int | None, seed: int | None
+    source: Source,
+    bits: int,
+    method: str | None,
+    grid: str,
+    bias_bits: int | None,
+    seed: int | None,
+    program: Program,
+    provenance: Mapping[str, str],
 ) -> QuantizedProgram:
-    """Quantize what a source holds; spurious modes are for `notes` to tell.
+    """Quantize a program, as a source tells; spurious modes are for `notes` to tell.
 
     Args:
-        source: A run, a program or a table.
+        source: A run, a program or a table: whose path moments are taken.
         bits: Bits a coupling.
         method: Name of a rounding method; None: `likelihood` where the path moments are known, else `nearest`.
         grid: Name of a grid.
         bias_bits: Bits a bias; None: as `bits`, but no fewer than 8.
         seed: Of the random rounding.
+        program: What is rounded: the source's own, or one compensated for a device.
+        provenance: What else the table is to tell.
 
     Raises:
         TableError: Bits, method or grid that do not exist.
@@ -67,10 +80,11 @@ def quantize(
     chosen = method or ("nearest" if moments is None else "likelihood")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SpuriousModesWarning)
-        return quantize_program(
-            source.runnable(), bits, cast(RoundingMethod, chosen),
+        quantized = quantize_program(
+            program, bits, cast(RoundingMethod, chosen),
             grid=cast(GridName, grid), bias_bits=bias_bits, seed=seed, moments=moments,
         )  # fmt: skip
+    return replace(quantized, table=quantized.table.with_provenance(provenance))
 
 
 def notes(quantized: QuantizedProgram) -> list[str]:

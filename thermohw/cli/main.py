@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from thermohw import datasets
-from thermohw.cli import accounting, exporting, generating
+from thermohw.cli import accounting, compensating, exporting, generating
 from thermohw.cli.calibrating import calibrate, calibration
-from thermohw.cli.console import clear_failure, out, print_json, progress_bar, table
+from thermohw.cli.console import clear_failure, err, out, print_json, progress_bar, table
 from thermohw.cli.demonstration import demonstrate
 from thermohw.cli.describing import describe
 from thermohw.cli.devices import devices
@@ -202,24 +202,37 @@ def export(
         str, typer.Option("--format", help="Any of json,csv,npz,c,bin; spice, with --device, for a netlist of it.")
     ] = "json,csv,npz,c,bin",
     device: Annotated[
-        str | None, typer.Option("--device", help="RC card of the netlist; rc_board if not given.")
+        str | None,
+        typer.Option("--device", help="RC card of the netlist; rc_board if not given. Or the device of --calibration."),
     ] = None,
+    calibration_folder: Annotated[
+        Path | None, typer.Option("--calibration", help="Record of calibration of the device that is compensated for.")
+    ] = None,
+    effects: Effects = None,
+    device_seed: DeviceSeed = None,
     clip: Clip = False,
     duration: Duration = 2.5,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
-    """Quantize a program to a coupling table that a board can load, or write the netlist of its RC network."""
+    """Quantize a program to a coupling table that a board can load, or write the netlist of its RC network.
+
+    With --calibration both are of the program that makes the device of a record do what was wanted.
+    """
     with clear_failure():
         source = open_source(target)
         program = source.runnable()
-        names = exporting.parse_formats(formats, device)
+        names = exporting.parse_formats(formats, device, calibration_folder is not None)
+        made_up = compensating.compensated(program, calibration_folder, device, effects, device_seed, clip=clip)
+        program = made_up.program
+        for note in made_up.notes:
+            err.print(note, markup=False, soft_wrap=True)
         stem = target.resolve().stem if target.is_dir() else target.stem
         require_writable(folder)
         files: list[Path] = []
         told: dict[str, Any] = {}
         if names != ["spice"]:
-            quantized = exporting.quantize(source, bits, method, grid, bias_bits, seed)
+            quantized = exporting.quantize(source, bits, method, grid, bias_bits, seed, program, made_up.provenance)
             errors = quantized.table.report(program)
             told = exporting.summary(quantized, errors)
             if not as_json:

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs compensated by a record of calibration, for `export --calibration`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from thermohw.cli.options import open_device
+from thermohw.errors import CalibrationError
+from thermohw.estimation.compensation import Deviations, compensate
+from thermohw.estimation.record import CalibrationRecord
+from thermohw.estimation.request import identity, same_device
+from thermohw.estimation.sealed import file_digest
+from thermohw.estimation.statement import FILE
+from thermohw.program import Program
+
+
+@dataclass(frozen=True, eq=False)
+class Compensated:
+    """A program for a device as it is.
+
+    Attributes:
+        program: What is to be programmed.
+        provenance: Record, device and the program that was wanted, by name.
+        notes: What a reader must be told.
+    """
+
+    program: Program
+    provenance: dict[str, str]
+    notes: list[str]
+
+
+def compensated(
+    wanted: Program,
+    folder: Path | None,
+    device: str | None,
+    effects: str | None,
+    device_seed: int | None,
+    *,
+    clip: bool,
+) -> Compensated:
+    """Compensate a program by a record of calibration.
+
+    Args:
+        wanted: What is wanted; of the record's units and pairs.
+        folder: Of the record; None: the program as it is wanted.
+        device: Card or line of the device that the table is for, which must be the record's; None: it is.
+        effects: Profile of its imperfections.
+        device_seed: Which device of its kind.
+        clip: Whether couplings and biases may saturate.
+
+    Raises:
+        CalibrationError: Effects without a record; a record of another device or topology, or one that knows too
+            little; or what it takes is beyond the device.
+        StorageError: There is no record, or it cannot be read.
+        FileFormatError: It is damaged.
+    """
+    if folder is None:
+        if effects is not None or device_seed is not None:
+            raise CalibrationError("--effects and --device-seed name the device of --calibration: give that too")
+        return Compensated(wanted, {}, [])
+    record = CalibrationRecord.load(folder)
+    if device is not None:
+        _check_device(record, device, effects, device_seed, clip)
+    if not record.program.topology.same_as(wanted.topology):
+        here, there = record.program.topology, wanted.topology
+        raise CalibrationError(
+            f"{folder} is the calibration of {here.units} units and {len(here.pairs)} pairs, the program has "
+            f"{there.units} units and {len(there.pairs)} pairs: a record must be of the same units and pairs"
+        )
+    request = record.request
+    deviations = Deviations.of(record.estimates, record.program, request.device.kT)
+    program = compensate(wanted, deviations)
+    if not clip:
+        _check_limits(record, program)
+    gains, offset = deviations.gains, float(np.sqrt(np.mean(deviations.offsets**2)))
+    found = f"couplings' gains {gains.mean():.3f} ± {gains.std():.3f}, " if gains.size else ""
+    notes = [
+        (
+            f"compensated by {folder}, {record.statement.date:%Y-%m-%d %H:%M} UTC, of {request.device.name}: {found}"
+            f"biases off by {offset:.3g} r.m.s., kT {deviations.heating:.4g} times the stated one"
+        )
+    ]
+    if wanted.digest not in (request.asked, request.program):
+        notes.append("note: the record is of another program of the same pairs; its gains are taken for this one")
+    if record.outdated is not None:
+        notes.append(f"note: {record.outdated}")
+    provenance = {
+        "wanted": wanted.digest,
+        "calibration": folder.resolve().name,
+        "calibration.date": record.statement.date.isoformat(),
+        "calibration.sha256": file_digest(folder / FILE),
+        "device": request.device.name,
+    }
+    return Compensated(program, provenance, notes)
+
+
+def _check_device(
+    record: CalibrationRecord, device: str, effects: str | None, device_seed: int | None, clip: bool
+) -> None:
+    with open_device(device, clip=clip, effects=effects, device_seed=device_seed) as opened:
+        if not same_device(record.request.device, opened.spec):
+            other = record.request.model_copy(update={"device": identity(opened.spec)})
+            raise CalibrationError(
+                f"{record.folder} is the calibration of {record.request.difference(other)}; name the record's device, "
+                "with its --effects and --device-seed if it has any, or none"
+            )
+
+
+def _check_limits(record: CalibrationRecord, program: Program) -> None:
+    spec = record.request.device
+    for what, values, limit in (
+        ("coupling", program.couplings, spec.coupling_limit),
+        ("bias", program.biases, spec.bias_limit),
+    ):
+        largest = float(np.abs(values).max(initial=0.0))
+        if limit is not None and largest > limit:
+            raise CalibrationError(
+                f"compensated, the largest {what} is {largest:.4g}, and {spec.name} holds ±{limit:g}: scale "
+                f"the program by {limit / largest:.3g}, or let it saturate (--clip)"
+            )
