@@ -6,9 +6,10 @@
 All visible–hidden and hidden–hidden pairs, J2 = J4 = 10; couplings are random, of 6 k_BT/√units, or with --images those
 of 784 + 512 units trained on one exemplar each of 0, 1 and 2 (preset `contrast`). Read after the digits have formed.
 The device's couplings are off by 10 %, its biases by 0.3 k_BT, mobilities by 20 %; noise of readings 0.01. Eight
-patterns of applied biases of 4 k_BT, readings 0.005 apart. "Sums" and "estimate" are the computing that calibration
-takes, the run of the emulated device apart; memory is the peak of the process. A coupling is resolved where readings
-removed half of the variance of its prior, which is as wide as the couplings' true errors on the whole.
+patterns of applied biases of 4 k_BT, readings 0.005 apart. "Sums", "lines" and "pairs" are the computing that
+calibration takes, the run of the emulated device apart; memory is the peak of the process. Learnt is the mean share of
+the prior's variance that readings removed, and a coupling is resolved where it is half; the prior is as wide as the
+couplings' true errors on the whole.
 """
 
 import argparse
@@ -87,7 +88,9 @@ def measure(program: Program, readings: int) -> str:
         device.program(program)
         real = device.realised(seed=0)
     started = time.perf_counter()
-    found = estimate_pairs(pairs, PairPrior.of(estimate_lines(lines), program, WIDTH))
+    prior = PairPrior.of(estimate_lines(lines), program, WIDTH)
+    lining, started = time.perf_counter() - started, time.perf_counter()
+    found = estimate_pairs(pairs, prior)
     fitting = time.perf_counter() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     scores = (found.values["couplings"] - real.couplings) / found.errors["couplings"]
@@ -96,8 +99,8 @@ def measure(program: Program, readings: int) -> str:
     )
     return (
         f"| {topology.visible} + {topology.hidden} | {len(topology.pairs)} | {pairs.count:.0f} | {running:.1f} | "
-        f"{summing:.1f} | {fitting:.1f} | {memory:.2f} | {found.resolved} | {error:.4f} of {before:.4f} | "
-        f"{np.mean(np.abs(scores) < 1.96):.3f} | {found.condition:.2g} |"
+        f"{summing:.1f} | {lining:.1f} | {fitting:.1f} | {memory:.2f} | {found.learnt.mean():.2%} | {found.resolved} | "
+        f"{error:.4f} of {before:.4f} | {np.mean(np.abs(scores) < 1.96):.3f} | {found.condition:.2g} |"
     )
 
 
@@ -114,8 +117,8 @@ def main() -> None:
     parser.add_argument("--images", help="mnist:DIR or another source with classes 0, 1 and 2, in place of sizes")
     arguments = parser.parse_args()
     print(
-        "| units | pairs | readings | device (s) | sums (s) | estimate (s) | memory (GiB) | resolved | "
-        "error left (k_BT) | inside 95 % | condition |\n|" + "---|" * 11
+        "| units | pairs | readings | device (s) | sums (s) | lines (s) | pairs (s) | memory (GiB) | learnt | "
+        "resolved | error left (k_BT) | inside 95 % | condition |\n|" + "---|" * 13
     )
     sizes = [tuple(map(int, size.split("+"))) for size in arguments.sizes.split(",")]
     programs = [random_network(*size) for size in sizes] if arguments.images is None else [trained(arguments.images)]

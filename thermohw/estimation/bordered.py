@@ -118,7 +118,7 @@ def solve(
     schur: Floats = np.asarray(np.linalg.inv(corner - border.transpose(0, 2, 1) @ scaled), np.float64)
     edge = np.einsum("uab,ub->ua", schur, target - np.einsum("usw,us->uw", scaled, first))
     common = (inverse * first - np.einsum("usw,uw->us", scaled, edge)) @ vectors.T
-    rows = vectors @ scaled
+    rows = _each(vectors, scaled)
     turned = rows @ schur
     variances = inverse @ (vectors**2).T + np.einsum("usa,usa->us", turned, rows)
     condition = _condition(scores.common)
@@ -136,15 +136,16 @@ def _border(
 ) -> tuple[Floats, Floats, Floats]:
     """Get the border (units, s, 2 o + 1), its corner and its right side; the last row and column are left at zero."""
     units, size, own = moments.right.shape
-    E, F = whitening @ scores.right, whitening @ moments.right
+    E, F = _each(whitening, scores.right), _each(whitening, moments.right)
     modes = whitening @ moments.common @ vectors
     r = (right[0] @ whitening.T)[:, :, None]
     E, back = E.transpose(0, 2, 1), F.transpose(0, 2, 1)
     apart = _whitening(scores.own - E @ E.transpose(0, 2, 1))
     k, root = weights[:, None, None], np.sqrt(weights)[:, None, None]
     border = np.zeros((units, size, 2 * own + 1))
-    border[:, :, :own] = k * (modes.T @ F)
-    border[:, :, own:-1] = (root * (apart @ (moments.left @ vectors - E @ modes))).transpose(0, 2, 1)
+    border[:, :, :own] = k * _each(modes.T, F)
+    apart_modes = _each(vectors.T, moments.left.transpose(0, 2, 1)) - _each(modes.T, E.transpose(0, 2, 1))
+    border[:, :, own:-1] = root * (apart_modes @ apart.transpose(0, 2, 1))
     corner = np.zeros((units, 2 * own + 1, 2 * own + 1))
     corner[:, :own, :own] = k * (back @ F) + precision[:, :, None] * np.eye(own)
     corner[:, own:-1, :own] = root * (apart @ (moments.own - E @ F))
@@ -154,6 +155,11 @@ def _border(
     target[:, :own] = (k * (back @ r))[:, :, 0]
     target[:, own:-1] = (root * (apart @ (right[1][:, :, None] - E @ r)))[:, :, 0]
     return border, corner, target
+
+
+def _each(matrix: Floats, stack: Floats) -> Floats:
+    """Get the product of a matrix with each of a stack, as one product."""
+    return np.tensordot(matrix, stack, axes=(1, 1)).transpose(1, 0, 2)
 
 
 def _whitening(matrix: Floats) -> Floats:
