@@ -21,6 +21,7 @@ LABELS = {
     "J4": "J4",
     "biases": "biases",
     "couplings": "couplings",
+    "gains": "gains of lines",
     "mobility": "mobility",
     "kT": "kT",
     "noise": "noise of readings",
@@ -44,8 +45,8 @@ def record_tables(record: CalibrationRecord) -> list[Table]:
         ("method", f"{statement.method}, recipe {request.recipe.name}, seed {request.seed}"),
         ("age", f"{days:.1f} days"),
         ("noise of readings", f"{noise:.3g} ± {error:.1g}"),
-        ("residuals white", _verdict(quality.whiteness, "not asked of states alone")),
-        ("couplings reciprocal", _verdict(quality.reciprocity, "no couplings")),
+        ("residuals white", _verdict(quality.whiteness, "not asked of states or lines alone")),
+        ("couplings reciprocal", _verdict(quality.reciprocity, "no couplings, or lines alone")),
         ("temperature as stated", _verdict(quality.temperature, "not known")),
         (
             "mean kT over the stated one",
@@ -54,6 +55,8 @@ def record_tables(record: CalibrationRecord) -> list[Table]:
         ("worst condition", f"{quality.condition:.3g}, unit {quality.condition_unit}"),
         ("couplings below 2 s.e.", f"{quality.unresolved} of {quality.pairs}{_named(record)}"),
     ]
+    if statement.method == "lines":
+        facts[-1] = ("couplings", "line by line, no pair by itself")
     return [table(title, columns, rows), table("Quality", ("what", "value"), facts)]
 
 
@@ -88,7 +91,9 @@ def told(changes: Sequence[Difference]) -> dict[str, Any]:
 
 
 def draw_record(record: CalibrationRecord, folder: Path) -> list[Path]:
-    """Draw a record; returns the file written, none for a program without couplings."""
+    """Draw a record; returns the file written, none for a program without couplings or of lines alone."""
+    if record.estimates.method == "lines":
+        return []
     found = {change.name: change for change in record.deviations()}
     scores = np.concatenate([found[name].scores for name in found])
     kT = record.request.device.kT
@@ -108,6 +113,8 @@ def draw_record(record: CalibrationRecord, folder: Path) -> list[Path]:
 def draw_changes(changes: Sequence[Difference], earlier: CalibrationRecord, folder: Path) -> list[Path]:
     """Draw what changed since an earlier record; returns the file written, none without couplings."""
     found = {change.name: change for change in changes}
+    if "couplings" not in found:
+        return []
     scores = np.concatenate([change.scores for change in changes])
     kT, couplings = earlier.request.device.kT, found["couplings"]
     if not (scores.size and couplings.values.size and np.isfinite(couplings.values).all()):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thermohw.cli.console import err
 from thermohw.cli.options import open_device
 from thermohw.errors import CalibrationError
 from thermohw.estimation.compensation import Deviations, compensate
@@ -23,12 +24,10 @@ class Compensated:
     Attributes:
         program: What is to be programmed.
         provenance: Record, device and the program that was wanted, by name.
-        notes: What a reader must be told.
     """
 
     program: Program
     provenance: dict[str, str]
-    notes: list[str]
 
 
 def compensated(
@@ -40,7 +39,7 @@ def compensated(
     *,
     clip: bool,
 ) -> Compensated:
-    """Compensate a program by a record of calibration.
+    """Compensate a program by a record of calibration, and tell on standard error what that did.
 
     Args:
         wanted: What is wanted; of the record's units and pairs.
@@ -59,7 +58,7 @@ def compensated(
     if folder is None:
         if effects is not None or device_seed is not None:
             raise CalibrationError("--effects and --device-seed name the device of --calibration: give that too")
-        return Compensated(wanted, {}, [])
+        return Compensated(wanted, {})
     record = CalibrationRecord.load(folder)
     if device is not None:
         _check_device(record, device, effects, device_seed, clip)
@@ -74,18 +73,7 @@ def compensated(
     program = compensate(wanted, deviations)
     if not clip:
         _check_limits(record, program)
-    gains, offset = deviations.gains, float(np.sqrt(np.mean(deviations.offsets**2)))
-    found = f"couplings' gains {gains.mean():.3f} ± {gains.std():.3f}, " if gains.size else ""
-    notes = [
-        (
-            f"compensated by {folder}, {record.statement.date:%Y-%m-%d %H:%M} UTC, of {request.device.name}: {found}"
-            f"biases off by {offset:.3g} r.m.s., kT {deviations.heating:.4g} times the stated one"
-        )
-    ]
-    if wanted.digest not in (request.asked, request.program):
-        notes.append("note: the record is of another program of the same pairs; its gains are taken for this one")
-    if record.outdated is not None:
-        notes.append(f"note: {record.outdated}")
+    _tell(record, deviations, wanted)
     provenance = {
         "wanted": wanted.digest,
         "calibration": folder.resolve().name,
@@ -93,7 +81,23 @@ def compensated(
         "calibration.sha256": file_digest(folder / FILE),
         "device": request.device.name,
     }
-    return Compensated(program, provenance, notes)
+    return Compensated(program, provenance)
+
+
+def _tell(record: CalibrationRecord, deviations: Deviations, wanted: Program) -> None:
+    request, gains = record.request, deviations.gains
+    found = f"couplings' gains {gains.mean():.3f} ± {gains.std():.3f}, " if gains.size else ""
+    offset = float(np.sqrt(np.mean(deviations.offsets**2)))
+    err.print(
+        f"compensated by {record.folder}, {record.statement.date:%Y-%m-%d %H:%M} UTC, of {request.device.name}: {found}"
+        f"biases off by {offset:.3g} r.m.s., kT {deviations.heating:.4g} times the stated one",
+        markup=False,
+        soft_wrap=True,
+    )
+    if wanted.digest not in (request.asked, request.program):
+        err.print("note: the record is of another program of the same pairs; its gains are taken for this one")
+    if record.outdated is not None:
+        err.print(f"note: {record.outdated}", markup=False, soft_wrap=True)
 
 
 def _check_device(

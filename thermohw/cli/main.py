@@ -11,7 +11,7 @@ import typer
 from thermohw import datasets
 from thermohw.cli import accounting, compensating, exporting, generating
 from thermohw.cli.calibrating import calibrate, calibration
-from thermohw.cli.console import clear_failure, err, out, print_json, progress_bar, table
+from thermohw.cli.console import clear_failure, out, print_json, progress_bar, table
 from thermohw.cli.demonstration import demonstrate
 from thermohw.cli.describing import describe
 from thermohw.cli.devices import devices
@@ -225,8 +225,6 @@ def export(
         names = exporting.parse_formats(formats, device, calibration_folder is not None)
         made_up = compensating.compensated(program, calibration_folder, device, effects, device_seed, clip=clip)
         program = made_up.program
-        for note in made_up.notes:
-            err.print(note, markup=False, soft_wrap=True)
         stem = target.resolve().stem if target.is_dir() else target.stem
         require_writable(folder)
         files: list[Path] = []

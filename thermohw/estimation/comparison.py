@@ -10,7 +10,7 @@ from thermohw.errors import CalibrationError
 from thermohw.estimation.agreement import Agreement, agreement, normal_scores
 from thermohw.estimation.basis import Floats
 from thermohw.estimation.estimates import Estimates
-from thermohw.estimation.estimates_file import NAMES
+from thermohw.estimation.estimates_file import names_of
 from thermohw.program import Program
 from thermohw.topology import Topology
 
@@ -48,9 +48,10 @@ def deviations(estimates: Estimates, program: Program, spec: DeviceSpec) -> list
     units = np.ones(program.units)
     nominal = {name: getattr(program, name) for name in ("J2", "J4", "biases", "couplings")}
     nominal |= {"mobility": spec.mobility * units, "kT": spec.kT * units, "asymmetry": np.zeros(len(program.couplings))}
+    nominal |= {"gains": np.ones(2 * program.units)}
     return [
-        _difference(name, estimates.values[name] - nominal[name], estimates.standard_error(name), estimates)
-        for name in NAMES
+        _difference(name, estimates.values[name].ravel() - nominal[name], estimates.standard_error(name), estimates)
+        for name in names_of(estimates.method)
         if name in nominal
     ]
 
@@ -73,11 +74,12 @@ def compare(earlier: Estimates, later: Estimates) -> list[Difference]:
     return [
         _difference(
             name,
-            later.values[name] - earlier.values[name],
+            (later.values[name] - earlier.values[name]).ravel(),
             np.hypot(earlier.standard_error(name), later.standard_error(name)),
             fewer,
         )
-        for name in NAMES
+        for name in names_of(earlier.method)
+        if name in names_of(later.method)  # one made line by line and one made pair by pair share the units' own
     ]
 
 
@@ -91,4 +93,6 @@ def _difference(name: str, values: Floats, errors: Floats, estimates: Estimates)
 def _labels(name: str, topology: Topology) -> list[str]:
     if name in ("couplings", "asymmetry"):
         return [f"pair ({i}, {j})" for i, j in topology.pairs.tolist()]
+    if name == "gains":
+        return [f"unit {unit} to {layer} units" for unit in range(topology.units) for layer in ("visible", "hidden")]
     return ["readings"] if name == "noise" else [f"unit {unit}" for unit in range(topology.units)]

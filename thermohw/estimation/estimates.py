@@ -16,6 +16,9 @@ from thermohw.estimation.trajectories import LEAST_MEMORY, fit_law, fit_mobility
 from thermohw.topology import Topology
 
 Method = Literal["trajectories", "snapshots", "both"]
+AnyMethod = Literal["trajectories", "snapshots", "both", "lines"]
+"""Those of `estimate`, and that of `estimate_lines`."""
+
 PARAMETERS = ("J2", "J4", "biases", "couplings", "mobility", "kT", "noise")
 
 
@@ -33,7 +36,7 @@ class Estimates:
         reasons: Why a parameter is NaN, by its name.
     """
 
-    method: Method | Literal["lines"]
+    method: AnyMethod
     topology: Topology
     values: Mapping[str, Floats]
     replicates: Mapping[str, Floats]

@@ -5,10 +5,12 @@ import time
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thermohw.backends.emulated import default_step
 from thermohw.device import Progress, ThermodynamicDevice
 from thermohw.estimation.basis import Floats
+from thermohw.estimation.lines import LineMoments
 from thermohw.estimation.moments import LaggedMoments
 from thermohw.estimation.readings import Readings, snapshot_moments
 from thermohw.estimation.recipes import Recipe
@@ -53,13 +55,21 @@ def measure(
     """
     recipe = request.recipe
     device.program(held.with_biases(held.biases + applied))
-    moments = LaggedMoments(device.held.biases - held.biases, recipe.groups, recipe.skipped)
-    plan = replace(_plan(device, recipe), seed=request.seed, first_chain=number * runs_of(recipe, device))
+    first, held_biases = number * runs_of(recipe, device), device.held.biases - held.biases
+    apart = recipe.method == "lines" and recipe.settle > 0 and device.as_built is not None
+    skipped = 0 if apart else recipe.skipped
+    if recipe.method == "lines":
+        moments = LineMoments(held_biases, recipe.groups, skipped, program=held)
+    else:
+        moments = LaggedMoments(held_biases, recipe.groups, skipped)
+    plan = replace(_plan(device, recipe, skipped), seed=request.seed, first_chain=first)
     started = time.perf_counter()
+    if apart:
+        plan = replace(plan, initial=_settled(device, request, first))
     if device.spec.trajectories:
         samples = device.run(plan, [moments], progress)
         assert samples.trajectory is not None  # asked for
-        trajectory = samples.trajectory[:, recipe.skipped :]
+        trajectory = samples.trajectory[:, skipped:]
     else:
         samples = device.run(plan, progress=progress)
         moments = snapshot_moments(samples.states, moments.applied, recipe.groups, plan.first_chain)
@@ -68,7 +78,15 @@ def measure(
     return Readings(number, held.digest, moments, trajectory, samples.dt or np.nan, seconds)
 
 
-def _plan(device: ThermodynamicDevice, recipe: Recipe) -> RunPlan:
+def _settled(device: ThermodynamicDevice, request: Request, first: int) -> NDArray[np.float32]:
+    """Get states (chains, units) of an emulator after settling, at its own step: finer ones take big networks long."""
+    recipe, spec = request.recipe, device.spec
+    settle = recipe.settle / (spec.mobility * spec.kT)
+    seed = (request.seed + 2) % 2**64  # noise of its own; the pilot has the number between
+    return device.run(RunPlan(settle, recipe.chains, keep="final", seed=seed, first_chain=first)).states
+
+
+def _plan(device: ThermodynamicDevice, recipe: Recipe, skipped: int) -> RunPlan:
     """Get the plan of a pattern: readings an interval apart, or runs to equilibrium."""
     spec = device.spec
     clock = 1 / (spec.mobility * spec.kT)
@@ -81,5 +99,5 @@ def _plan(device: ThermodynamicDevice, recipe: Recipe) -> RunPlan:
         steps = max(LEAST_STEPS, int(np.ceil(FINER * interval / default_step(RunPlan(interval, 1), built))))
     else:
         steps = round(interval / dt)
-    records = recipe.skipped + recipe.readings - 1
+    records = skipped + recipe.readings - 1
     return RunPlan(records * interval, recipe.chains, interval / steps, record_every=steps, keep="trajectory")

@@ -10,8 +10,9 @@ import numpy as np
 from thermohw.device import Progress, ThermodynamicDevice
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Basis, Floats
-from thermohw.estimation.estimates import Estimates, Method, estimate
+from thermohw.estimation.estimates import AnyMethod, Estimates, estimate
 from thermohw.estimation.excitation import applied_biases
+from thermohw.estimation.lines import FEATURES, LineMoments, estimate_lines
 from thermohw.estimation.measuring import measure, runs_of
 from thermohw.estimation.moments import LaggedMoments
 from thermohw.estimation.readings import Readings, check_csv, file_of
@@ -41,12 +42,12 @@ class Probe:
     folder: Path
     request: Request
     program: Program
-    moments: LaggedMoments
+    moments: LaggedMoments | LineMoments
     seconds: Floats
     measured: int
 
     @property
-    def method(self) -> Method:
+    def method(self) -> AnyMethod:
         """Get how estimates can be made: as the recipe says, or by states alone where no motion could be read."""
         return self.request.recipe.method if self.request.device.trajectories else "snapshots"
 
@@ -56,7 +57,11 @@ class Probe:
         Raises:
             CalibrationError: Too few readings, features that did not vary independently, or noise that cannot be told.
         """
-        return estimate(self.moments, self.program.topology, self.method, self.request.recipe.noise)
+        noise, method = self.request.recipe.noise, self.method
+        if isinstance(self.moments, LineMoments) or method == "lines":
+            assert isinstance(self.moments, LineMoments)  # as the recipe says
+            return estimate_lines(self.moments, noise)
+        return estimate(self.moments, self.program.topology, method, noise)
 
 
 def probe(
@@ -102,7 +107,7 @@ def probe(
     runs = runs_of(recipe, device)
     for number, applied in enumerate(patterns):
         if file_of(folder, number).exists():
-            readings = Readings.load(folder, number, held.digest)
+            readings = Readings.load(folder, number, held.digest, held if recipe.method == "lines" else None)
         else:
             shown = _shifted(progress, number * runs, recipe.patterns * runs)
             readings = measure(device, held, applied, request, number, shown)
@@ -133,17 +138,21 @@ def _claim(device: ThermodynamicDevice, program: Program, recipe: Recipe, folder
 def _check(device: ThermodynamicDevice, program: Program, recipe: Recipe, as_csv: bool) -> None:
     """Refuse, before anything is written, what cannot be done."""
     spec, units = device.spec, program.topology.units
-    if not spec.trajectories and recipe.method == "trajectories":
+    lines = recipe.method == "lines"
+    if lines and not len(program.couplings):
+        raise CalibrationError("the program has no couplings, so that there are no lines: take the method both")
+    if not spec.trajectories and recipe.method in ("trajectories", "lines"):
         raise CalibrationError(
             f"{spec.name} cannot read out states during a run; a recipe for it has the method snapshots, or both"
         )
     if not spec.trajectories and not recipe.settle:
         raise CalibrationError(f"{spec.name} is read at the end of runs; settle must be the length of such a run")
-    size = recipe.groups * LAGS * Basis(units).size ** 2 * 8
+    numbers = units * len(FEATURES) ** 2 if lines else Basis(units).size ** 2
+    size = recipe.groups * LAGS * numbers * 8
     if size > MOST_BYTES:
         raise CalibrationError(
             f"the sums of {units} units in {recipe.groups} groups take {size / 2**30:.1f} GiB; at most "
-            f"{MOST_BYTES / 2**30:g} GiB are held: fewer groups, or fewer units"
+            f"{MOST_BYTES / 2**30:g} GiB are held: fewer groups, fewer units, or line by line (recipe lines)"
         )
     if as_csv:
         check_csv(recipe.chains * recipe.readings * units)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from thermohw.errors import CalibrationError, FileFormatError
 from thermohw.estimation.basis import Floats
+from thermohw.estimation.lines import LineMoments
 from thermohw.estimation.moments import LaggedMoments
-from thermohw.estimation.sums import LAGS
+from thermohw.program import Program
 from thermohw.storage import load_arrays, save_arrays, write_atomically
 
 SCHEMA = "thermohw-calibration-readings/1"
@@ -36,7 +37,7 @@ class Readings:
 
     number: int
     program: str
-    moments: LaggedMoments
+    moments: LaggedMoments | LineMoments
     trajectory: NDArray[np.float32] | None
     dt: float
     seconds: float
@@ -66,8 +67,14 @@ class Readings:
         return [save_arrays(path, SCHEMA, arrays), written]  # the sums last: they say that the pattern is there
 
     @staticmethod
-    def load(folder: Path, number: int, program: str) -> "Readings":
+    def load(folder: Path, number: int, program: str, lines_of: Program | None = None) -> "Readings":
         """Read the readings of a pattern.
+
+        Args:
+            folder: Of the record.
+            number: Of the pattern.
+            program: Digest of the program under calibration.
+            lines_of: This program, where the sums are of its lines.
 
         Raises:
             StorageError: The file cannot be read.
@@ -80,9 +87,12 @@ class Readings:
         counts, products, applied = arrays["counts"], arrays["products"], arrays["applied"]
         if counts.ndim != 1 or applied.ndim != 1 or len(counts) < 2:
             raise FileFormatError(f"{path}: counts and applied must be lists of numbers")
-        moments = LaggedMoments(applied, len(counts), interval=float(arrays["interval"]))
-        size = moments.basis.size
-        if products.shape != (len(counts), LAGS, size, size):
+        interval, moments = float(arrays["interval"]), None
+        if lines_of is not None and lines_of.units == len(applied):
+            moments = LineMoments(applied, len(counts), interval=interval, program=lines_of)
+        elif lines_of is None:
+            moments = LaggedMoments(applied, len(counts), interval=interval)
+        if moments is None or products.shape != moments.products.shape:
             raise FileFormatError(f"{path}: sums of shape {products.shape} are not those of {len(applied)} units")
         moments.counts, moments.products, moments.next_squares = counts, products, arrays["next_squares"]
         dt, seconds = float(arrays["dt"]), float(arrays["seconds"])

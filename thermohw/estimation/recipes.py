@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from thermohw.cards.toml_files import first_fault, read_toml
 from thermohw.errors import CardError
-from thermohw.estimation.estimates import Method
+from thermohw.estimation.estimates import AnyMethod
 from thermohw.estimation.sums import LAGS
 from thermohw.shipped import shipped_folder
 
@@ -25,7 +25,7 @@ class Recipe(BaseModel):
 
     name: str = Field(min_length=1, max_length=64, description="what it is called")
     description: str = Field(min_length=1, max_length=4000, description="what it is for")
-    method: Method = Field(description="what estimates are made of: trajectories, snapshots or both")
+    method: AnyMethod = Field(description="how estimates are made: trajectories, snapshots, both, or lines")
     interval: float = Field(gt=0, description="Δ, time between readings")
     readings: int = Field(ge=LAGS, le=10**7, description="readings of a chain after it has settled")
     chains: int = Field(ge=2, le=10**7, description="chains under each pattern, a multiple of the groups")

@@ -13,9 +13,11 @@ from thermohw.device import ThermodynamicDevice
 from thermohw.errors import CalibrationError, FileFormatError, StorageError
 from thermohw.estimation.comparison import Difference, compare, deviations
 from thermohw.estimation.estimates import Estimates
-from thermohw.estimation.estimates_file import NAMES, load_estimates, save_estimates
+from thermohw.estimation.estimates_file import load_estimates, names_of, save_estimates
+from thermohw.estimation.line_quality import judge_lines
+from thermohw.estimation.lines import LineMoments
 from thermohw.estimation.probing import Probe
-from thermohw.estimation.quality import judge
+from thermohw.estimation.quality import Quality, judge
 from thermohw.estimation.request import FILE as REQUEST_FILE
 from thermohw.estimation.request import Request, identity, same_device
 from thermohw.estimation.sealed import file_digest, write_sealed
@@ -58,9 +60,9 @@ class CalibrationRecord:
             version=__version__,
             request=request,
             method=probed.method,
-            parameters={name: Parameter.of(estimates, name) for name in NAMES},
+            parameters={name: Parameter.of(estimates, name) for name in names_of(probed.method)},
             reasons=dict(estimates.reasons),
-            quality=judge(probed.moments, estimates, request.device.kT),
+            quality=_judge(probed, estimates),
             seconds=float(probed.seconds.sum()),
             files={name: file_digest(folder / name) for name in names},
         )
@@ -88,7 +90,8 @@ class CalibrationRecord:
         estimates = load_estimates(place / ESTIMATES_FILE, program)
         if program.digest != statement.request.program or Request.read(place) != statement.request:
             raise CalibrationError(f"{place}: record, request and program are not of one calibration")
-        if any(statement.parameters.get(name) != Parameter.of(estimates, name) for name in NAMES):
+        names = names_of(estimates.method)
+        if any(statement.parameters.get(name) != Parameter.of(estimates, name) for name in names):
             raise CalibrationError(f"{place}: {FILE} and {ESTIMATES_FILE} are not of one calibration")
         return cls(place, statement, program, estimates)
 
@@ -145,3 +148,10 @@ class CalibrationRecord:
             )
         if self.outdated is not None:
             _log.warning("%s", self.outdated)
+
+
+def _judge(probed: Probe, estimates: Estimates) -> Quality:
+    moments, kT = probed.moments, probed.request.device.kT
+    if isinstance(moments, LineMoments):
+        return judge_lines(moments, estimates, kT)
+    return judge(moments, estimates, kT)

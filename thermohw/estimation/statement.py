@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from thermohw.errors import FileFormatError
 from thermohw.estimation.basis import Floats
-from thermohw.estimation.estimates import Estimates, Method
+from thermohw.estimation.estimates import AnyMethod, Estimates
 from thermohw.estimation.quality import Quality
 from thermohw.estimation.request import FILE as REQUEST_FILE
 from thermohw.estimation.request import Request
@@ -26,13 +26,17 @@ class Parameter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    values: tuple[float | None, ...] = Field(description="a unit or a pair each")
+    values: tuple[float | None, ...] = Field(
+        description="a unit or a pair each; gains: two a unit, of couplings to visible and to hidden units"
+    )
     standard_errors: tuple[float | None, ...] = Field(description="of these")
 
     @staticmethod
     def of(estimates: Estimates, name: str) -> "Parameter":
         """Get the estimates of a parameter."""
-        return Parameter(values=_known(estimates.values[name]), standard_errors=_known(estimates.standard_error(name)))
+        return Parameter(
+            values=_known(estimates.values[name].ravel()), standard_errors=_known(estimates.standard_error(name))
+        )
 
 
 class Statement(BaseModel):
@@ -43,7 +47,7 @@ class Statement(BaseModel):
     date: AwareDatetime = Field(description="when it was made, UTC")
     version: str = Field(description="of the package")
     request: Request = Field(description="what was asked, of which device and program")
-    method: Method = Field(description="how the estimates were made")
+    method: AnyMethod = Field(description="how the estimates were made")
     parameters: dict[str, Parameter] = Field(description="estimates by name")
     reasons: dict[str, str] = Field(description="why a parameter has none")
     quality: Quality = Field(description="of the fit")

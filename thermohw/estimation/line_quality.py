@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a fit line by line can be believed: the right temperature, features that varied."""
+
+import numpy as np
+
+from thermohw.estimation.agreement import agreement
+from thermohw.estimation.estimates import Estimates
+from thermohw.estimation.lines import REGRESSORS, LineMoments
+from thermohw.estimation.quality import Quality
+
+
+def judge_lines(moments: LineMoments, estimates: Estimates, kT: float) -> Quality:
+    """Judge a fit by lines. Nothing is asked of residuals, where errors of single couplings stay.
+
+    Args:
+        moments: Of the readings.
+        estimates: Made of them.
+        kT: Thermal energy that the device states.
+    """
+    topology, thermal = estimates.topology, estimates.values["kT"]
+    here = moments.means().without_noise(float(estimates.values["noise"][0]) ** 2).products[0]
+    conditions = np.zeros(topology.units)
+    for unit, products in enumerate(here):
+        used = REGRESSORS[np.diag(products)[REGRESSORS] > 0]
+        scale = np.sqrt(np.diag(products)[used])
+        conditions[unit] = np.linalg.cond(products[np.ix_(used, used)] / np.outer(scale, scale))
+    units = [f"unit {unit}" for unit in range(topology.units)]
+    return Quality(
+        whiteness=None,
+        autocorrelation=None,
+        reciprocity=None,
+        temperature=agreement(thermal - kT, estimates.standard_error("kT"), estimates.groups - 1, units),
+        temperature_ratio=float(thermal.mean() / kT) if np.isfinite(thermal).all() else None,
+        condition=float(conditions.max()),
+        condition_unit=int(np.argmax(conditions)),
+        unresolved=len(topology.pairs),
+        pairs=len(topology.pairs),
+        least_known=(),
+    )
