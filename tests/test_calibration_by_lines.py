@@ -18,7 +18,7 @@ from thermohw.estimation.lines import LineMoments
 from thermohw.estimation.probing import probe
 from thermohw.estimation.readings import Readings
 from thermohw.estimation.record import CalibrationRecord
-from thermohw.nonideal import LineGainMismatch, NonidealDevice, TemperatureOffset
+from thermohw.nonideal import ColouredNoise, LineGainMismatch, NonidealDevice, TemperatureOffset
 
 NETWORK = Topology.layered(6, 3)
 RNG = np.random.default_rng(5)
@@ -74,9 +74,18 @@ def test_a_record_holds_what_lines_tell(record: CalibrationRecord) -> None:
     quality = loaded.statement.quality
     assert quality.temperature is not None and quality.temperature.p < 1e-3
     assert quality.temperature_ratio == pytest.approx(1.2, abs=0.05)
-    assert 1 < quality.condition < 1e6 and quality.whiteness is None
+    assert 1 < quality.condition < 1e6 and quality.reciprocity is None
+    assert quality.whiteness is not None and quality.whiteness.p > 1e-3
     real, found_gains = real_couplings() / PROGRAM.couplings, Deviations.of(loaded.estimates, PROGRAM).gains
     assert np.corrcoef(real, found_gains)[0, 1] > 0.8
+
+
+def test_noise_with_a_memory_is_told(tmp_path: Path) -> None:
+    effects = [LineGainMismatch(std=0.3), ColouredNoise(correlation_time=0.02)]
+    with NonidealDevice(SimulatedDevice(), effects, 1) as device:
+        quality = CalibrationRecord.of(probe(device, PROGRAM, LINES, tmp_path, 1)).statement.quality
+    assert quality.whiteness is not None and quality.whiteness.p < 1e-6
+    assert quality.autocorrelation is not None and abs(quality.autocorrelation) > 0.05
 
 
 def watched(device: NonidealDevice, monkeypatch: pytest.MonkeyPatch) -> list[RunPlan]:

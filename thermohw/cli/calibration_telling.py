@@ -45,7 +45,7 @@ def record_tables(record: CalibrationRecord) -> list[Table]:
         ("method", f"{statement.method}, recipe {request.recipe.name}, seed {request.seed}"),
         ("age", f"{days:.1f} days"),
         ("noise of readings", f"{noise:.3g} ± {error:.1g}"),
-        ("residuals white", _verdict(quality.whiteness, "not asked of states or lines alone")),
+        ("residuals white", _verdict(quality.whiteness, "not asked of states alone")),
         ("couplings reciprocal", _verdict(quality.reciprocity, "no couplings, or lines alone")),
         ("temperature as stated", _verdict(quality.temperature, "not known")),
         (

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thermohw.cli.calibration_telling import notes
 from thermohw.cli.console import err
 from thermohw.cli.options import open_device
 from thermohw.errors import CalibrationError
@@ -96,8 +97,8 @@ def _tell(record: CalibrationRecord, deviations: Deviations, wanted: Program) ->
     )
     if wanted.digest not in (request.asked, request.program):
         err.print("note: the record is of another program of the same pairs; its gains are taken for this one")
-    if record.outdated is not None:
-        err.print(f"note: {record.outdated}", markup=False, soft_wrap=True)
+    for note in notes(record):
+        err.print(note, markup=False, soft_wrap=True)
 
 
 def _check_device(
