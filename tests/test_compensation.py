@@ -80,6 +80,20 @@ def test_lines_give_the_gains_of_their_pairs() -> None:
     np.testing.assert_allclose(found[~crossing], gains[~crossing], rtol=1e-6)
 
 
+def test_the_end_that_knows_a_gain_better_decides_what_all_share() -> None:
+    rows = np.array([[np.nan, 1.0]] * 3 + [[1.3, 1.0]] * 2)
+    values = as_built(np.ones(PAIRS), OFFSETS, F2, F4, 1.0) | {"gains": rows}
+    del values["couplings"]
+    known = estimates(values, 1e-3, "lines")
+    wave = np.tile([1.0, -1.0], GROUPS // 2)[:, None] * 0.5 / np.sqrt(GROUPS - 1)
+    replicates = dict(known.replicates)
+    replicates["gains"] = replicates["gains"].copy()
+    replicates["gains"][:, 3:, 0] = rows[3:, 0] + wave
+    found = Deviations.of(replace(known, replicates=replicates), PROGRAM).gains
+    crossing = (NETWORK.pairs[:, 0] < 3) & (NETWORK.pairs[:, 1] >= 3)
+    np.testing.assert_allclose(found[crossing], 1.0, atol=1e-3)
+
+
 def test_pairs_that_are_programmed_as_zero_get_the_common_gain() -> None:
     couplings = PROGRAM.couplings.copy()
     couplings[0] = 0

@@ -133,18 +133,26 @@ def _weighted_mean(values: Floats, errors: Floats) -> float:
 
 
 def _line_gains(estimates: Estimates, topology: Topology) -> Floats:
-    """Get the gains (pairs,) of couplings from those of lines: g_ij = g_i g_j/√(⟨g_i⟩⟨g_j⟩), layer by layer."""
-    values, errors = estimates.values["gains"], estimates.standard_error("gains").reshape(-1, 2)
-    units = np.arange(topology.units)
-    layer = (units >= topology.visible).astype(np.int64)
-    shrunk, mean = np.full((topology.units, 2), np.nan), np.full((2, 2), np.nan)
+    """Get the gains (pairs,) of couplings from those of lines: g_ij = ḡ · g_i/⟨g_i⟩ · g_j/⟨g_j⟩, layer by layer.
+
+    ḡ is what all couplings between two layers share. Both ends tell it, one of them perhaps much better: the means over
+    their lines are weighed by the jackknife errors of these means.
+    """
+    values, replicates = estimates.values["gains"], estimates.replicates["gains"]
+    errors = estimates.standard_error("gains").reshape(-1, 2)
+    layer = (np.arange(topology.units) >= topology.visible).astype(np.int64)
+    relative, mean, precision = np.full((topology.units, 2), np.nan), np.zeros((2, 2)), np.zeros((2, 2))
     for own in (0, 1):
         for other in (0, 1):
-            rows = layer == own
+            rows = (layer == own) & np.isfinite(values[:, other])
             if rows.any():
-                shrunk[rows, other] = _shrunk(values[rows, other], _pooled(errors[rows, other]))
-                mean[own, other] = shrunk[rows, other].mean()
+                mean[own, other] = values[rows, other].mean()
+                spread = replicates[:, rows, other].mean(axis=1).var() * (estimates.groups - 1)
+                precision[own, other] = 1 / max(float(spread), np.finfo(np.float64).tiny)
+                shrunk = _shrunk(values[rows, other], _pooled(errors[rows, other]))
+                relative[rows, other] = shrunk / shrunk.mean()
+    weight = precision + precision.T
+    common = (mean * precision + (mean * precision).T) / np.where(weight > 0, weight, 1.0)
     pairs: NDArray[np.int32] = topology.pairs
     one, two = layer[pairs[:, 0]], layer[pairs[:, 1]]
-    product = shrunk[pairs[:, 0], two] * shrunk[pairs[:, 1], one]
-    return np.asarray(product / np.sqrt(mean[one, two] * mean[two, one]))
+    return np.asarray(common[one, two] * relative[pairs[:, 0], two] * relative[pairs[:, 1], one])
