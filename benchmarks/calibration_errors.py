@@ -134,13 +134,15 @@ def draw(
     left.legend(
         frameon=False,
         fontsize=7,
-        title="points: r.m.s. error\\nlines: standard error\\ndotted: bound",
+        title="points: r.m.s. error\nlines: standard error\ndotted: bound",
         title_fontsize=7,
     )
     for name in ("J2", "J4", "couplings", "mobility", "kT"):
         sizes = [100 * abs(each[name]) for each in biases]
         right.loglog(intervals, sizes, "s-", ms=3.5, lw=1, color=colours.get(name, "tab:red"), label=name)
     right.loglog(intervals, 100 * intervals**2, "k--", lw=0.8, label="∝ Δ²")
+    right.set_xticks(intervals, [f"{interval:g}" for interval in intervals])
+    right.minorticks_off()
     right.set_xlabel("interval Δ (relaxation times)")
     right.set_ylabel("|bias| (%)")
     right.legend(frameon=False, fontsize=7)
