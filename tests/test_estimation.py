@@ -58,7 +58,7 @@ def linear_moments(interval: float, K: Floats, mobility: Floats, kT: float, bias
         products[0] += F.T @ (weights[:, None] * F) / len(patterns)
         products[1] += F.T @ (weights[:, None] * G) / len(patterns)
         squares += weights @ (mean + second) ** 2 / len(patterns)
-    return Moments(basis, interval, products, squares)
+    return Moments(interval, products, squares, basis)
 
 
 STIFFNESS = np.array([[3.0, -1.2], [-1.2, 2.0]])
@@ -102,7 +102,7 @@ def test_couplings_need_not_be_reciprocal() -> None:
         products[0] += F.T @ (weights[:, None] * F) / 4
         products[1] += F.T @ (weights[:, None] * G) / 4
         squares += weights @ (mean + second) ** 2 / 4
-    law = fit_law(Moments(basis, interval, products, squares), PAIR)
+    law = fit_law(Moments(interval, products, squares, basis), PAIR)
     np.testing.assert_allclose(law.couplings, [[-1.2, 0.4]], atol=1e-5)
     np.testing.assert_allclose(law.kT, 1, rtol=1e-5)
 

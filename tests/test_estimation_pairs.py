@@ -183,11 +183,10 @@ def test_noise_of_readings_is_taken_out() -> None:
 
 
 def test_units_with_the_same_partners_share_a_group() -> None:
-    matrix = NETWORK.symmetric_matrix(np.ones(len(NETWORK.pairs)))
-    sizes = sorted((len(group.units), len(group.common), int(group.position.max())) for group in groups_of(matrix))
+    sizes = sorted((len(group.units), len(group.common), int(group.position.max())) for group in groups_of(NETWORK))
     assert sizes == [(4, 12, 11), (8, 4, -1)]
     ring = Topology.grid(1, 5, periodic=True)
-    groups = groups_of(ring.symmetric_matrix(np.ones(5)))
+    groups = groups_of(ring)
     assert sorted(unit for group in groups for unit in group.units.tolist()) == list(range(5))
 
 

@@ -57,6 +57,13 @@ class Topology:
         masks = {name: hidden_ends == ends for ends, name in enumerate(names)}
         return {name: mask for name, mask in masks.items() if mask.any()}
 
+    @cached_property
+    def partners(self) -> tuple[NDArray[np.int64], ...]:
+        """Get for each unit those that it may be coupled to, (partners,) each, in ascending order."""
+        matrix: Any = self.symmetric_matrix(np.ones(len(self.pairs)))
+        ends = matrix.indptr[1:-1]
+        return tuple(np.sort(part).astype(np.int64) for part in np.split(matrix.indices, ends))
+
     @staticmethod
     def from_pairs(visible: int, hidden: int, pairs: ArrayLike) -> "Topology":
         """Build a topology from any list of pairs (pairs, 2), in any order and orientation.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from thermohw.errors import CalibrationError, ProgramError
 from thermohw.estimation.basis import Floats
-from thermohw.estimation.estimates import Estimates
+from thermohw.estimation.estimates import Estimates, jackknife_errors
 from thermohw.program import Program
 from thermohw.topology import Topology
 
@@ -147,8 +147,8 @@ def _line_gains(estimates: Estimates, topology: Topology) -> Floats:
             rows = (layer == own) & np.isfinite(values[:, other])
             if rows.any():
                 mean[own, other] = values[rows, other].mean()
-                spread = replicates[:, rows, other].mean(axis=1).var() * (estimates.groups - 1)
-                precision[own, other] = 1 / max(float(spread), np.finfo(np.float64).tiny)
+                error = float(jackknife_errors(replicates[:, rows, other].mean(axis=1)))
+                precision[own, other] = 1 / max(error**2, np.finfo(np.float64).tiny)
                 shrunk = _shrunk(values[rows, other], _pooled(errors[rows, other]))
                 relative[rows, other] = shrunk / shrunk.mean()
     weight = precision + precision.T

@@ -48,9 +48,8 @@ class Estimates:
         return len(next(iter(self.replicates.values())))
 
     def standard_error(self, name: str) -> Floats:
-        """Get the jackknife standard errors of a parameter: √[(G − 1)/G Σ_g (θ_g − ⟨θ⟩)²]."""
-        deviations = self._deviations(name)
-        return np.asarray(np.sqrt((deviations**2).sum(axis=0)))
+        """Get the jackknife standard errors of a parameter's components, as one list."""
+        return jackknife_errors(self.replicates[name].reshape(self.groups, -1))
 
     def covariance(self, name: str, other: str | None = None) -> Floats:
         """Get the covariance matrix of a parameter's components, or of two parameters'."""
@@ -62,8 +61,16 @@ class Estimates:
         return self.values[name] - width, self.values[name] + width
 
     def _deviations(self, name: str) -> Floats:
-        replicates = self.replicates[name].reshape(self.groups, -1)
-        return (replicates - replicates.mean(axis=0)) * np.sqrt((self.groups - 1) / self.groups)
+        return _jackknife_deviations(self.replicates[name].reshape(self.groups, -1))
+
+
+def jackknife_errors(replicates: Floats) -> Floats:
+    """Get standard errors from replicates (groups, …), each made without one group: √[(G − 1)/G Σ_g (θ_g − ⟨θ⟩)²]."""
+    return np.asarray(np.sqrt((_jackknife_deviations(replicates) ** 2).sum(axis=0)))
+
+
+def _jackknife_deviations(replicates: Floats) -> Floats:
+    return (replicates - replicates.mean(axis=0)) * np.sqrt((len(replicates) - 1) / len(replicates))
 
 
 def estimate(

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Patterns of applied biases: known energies that give everything else its unit."""
 
-from typing import Any
-
 import numpy as np
 from scipy.linalg import hadamard
 
@@ -30,11 +28,10 @@ def signs(patterns: int, topology: Topology) -> Floats:
     if patterns < 2 or patterns & (patterns - 1):
         raise CalibrationError(f"patterns of applied biases must be a power of two (2, 4, 8 …), got {patterns}")
     columns: Floats = hadamard(patterns).astype(np.float64)[:, 1:]  # the first is constant
-    partners: Any = topology.symmetric_matrix(np.ones(len(topology.pairs)))
     chosen = np.full(topology.units, -1)
     used = np.zeros(patterns - 1)
-    for unit in range(topology.units):
-        taken = chosen[partners.indices[partners.indptr[unit] : partners.indptr[unit + 1]]]
+    for unit, partners in enumerate(topology.partners):
+        taken = chosen[partners]
         crowding = np.bincount(taken[taken >= 0], minlength=patterns - 1)
         chosen[unit] = np.lexsort((used, crowding))[0]
         used[chosen[unit]] += 1

@@ -4,11 +4,10 @@
 import numpy as np
 
 from thermohw.estimation.agreement import agreement
-from thermohw.estimation.basis import Floats
 from thermohw.estimation.estimates import Estimates
-from thermohw.estimation.interpolation import transition
-from thermohw.estimation.lines import REGRESSORS, LineMeans, LineMoments
-from thermohw.estimation.quality import Quality
+from thermohw.estimation.lines import REGRESSORS, LineMoments
+from thermohw.estimation.quality import Quality, residual_autocorrelations
+from thermohw.estimation.regression import scaled_condition
 
 
 def judge_lines(moments: LineMoments, estimates: Estimates, kT: float) -> Quality:
@@ -24,8 +23,7 @@ def judge_lines(moments: LineMoments, estimates: Estimates, kT: float) -> Qualit
     conditions = np.zeros(topology.units)
     for unit, products in enumerate(here):
         used = REGRESSORS[np.diag(products)[REGRESSORS] > 0]
-        scale = np.sqrt(np.diag(products)[used])
-        conditions[unit] = np.linalg.cond(products[np.ix_(used, used)] / np.outer(scale, scale))
+        conditions[unit] = scaled_condition(products[np.ix_(used, used)])
     correlations, errors = residual_autocorrelations(moments, estimates)
     units = [f"unit {unit}" for unit in range(topology.units)]
     return Quality(
@@ -40,28 +38,3 @@ def judge_lines(moments: LineMoments, estimates: Estimates, kT: float) -> Qualit
         pairs=len(topology.pairs),
         least_known=(),
     )
-
-
-def residual_autocorrelations(moments: LineMoments, estimates: Estimates) -> tuple[Floats, Floats]:
-    """Get the autocorrelations of each unit's residuals at lag one, (units,), with jackknife standard errors.
-
-    As for pairs, each unit predicted from its own features: what other units do meanwhile is noise.
-    """
-    noise = estimates.replicates["noise"][:, 0]
-    whole = _autocorrelation(moments.means().without_noise(float(estimates.values["noise"][0]) ** 2))
-    parts = [
-        _autocorrelation(moments.means(group).without_noise(float(noise[group]) ** 2))
-        for group in range(moments.groups)
-    ]
-    replicates = np.stack(parts)
-    deviations = replicates - replicates.mean(axis=0)
-    return whole, np.asarray(np.sqrt((moments.groups - 1) / moments.groups * (deviations**2).sum(axis=0)))
-
-
-def _autocorrelation(means: LineMeans) -> Floats:
-    now, next_, after = means.products
-    power = transition(now, next_)
-    back = power.transpose(0, 2, 1)
-    later = -(back @ (after - next_ @ power))
-    residual = now - back @ now @ power
-    return np.asarray(later[:, 0, 0] / residual[:, 0, 0])

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calibration unit by unit: what a big network's lines are, from as many numbers as it has units, not pairs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import POWERS, Floats, even_without_noise, hermite
 from thermohw.estimation.estimates import Estimates
 from thermohw.estimation.interpolation import integrated
-from thermohw.estimation.reading_noise import noise_variance
+from thermohw.estimation.means import ReadingMeans
+from thermohw.estimation.regression import solve_scaled
 from thermohw.estimation.sums import LAGS, ReadingSums
 from thermohw.program import Program, dense_if_full
 
@@ -51,7 +52,7 @@ class LineMoments(ReadingSums):
         Raises:
             CalibrationError: A group has no readings.
         """
-        return LineMeans(self.program, self.interval, *self.averages(without))
+        return LineMeans(self.interval, *self.averages(without), self._squares)
 
     def _sums(self, states: Floats, starts: int) -> Floats:
         features = self._moving(states)
@@ -85,30 +86,29 @@ class LineMoments(ReadingSums):
         return [states, cube, cube * states**2, *forces]
 
     @cached_property
+    def _squares(self) -> tuple[Any, Any]:
+        visible, squares = self.program.topology.visible, self.program.matrix.power(2)
+        return squares[:, :visible], squares[:, visible:]
+
+    @cached_property
     def _operators(self) -> tuple[Any, Any]:
         visible, matrix = self.program.topology.visible, self.program.matrix
         return dense_if_full(matrix[:, :visible]), dense_if_full(matrix[:, visible:])
 
 
 @dataclass(frozen=True, eq=False)
-class LineMeans:
-    """Means of products of each unit's features.
+class LineMeans(ReadingMeans):
+    """Means of products of each unit's features, (lags, units, features, features).
 
     Attributes:
-        program: What is programmed.
-        interval: Δ.
-        products: (lags, units, features, features).
-        next_squares: (units,) ⟨x(t + Δ)²⟩.
+        squares: Sparse (units, visible) and (units, hidden): J_ij², by which noise of readings enters the forces.
     """
 
-    program: Program
-    interval: float
-    products: Floats
-    next_squares: Floats
+    squares: tuple[Any, Any]
 
-    def without_noise(self, variance: ArrayLike) -> "LineMeans":
+    def without_noise(self, variance: ArrayLike) -> Self:
         """Get the moments of the states behind readings with noise of this variance, (units,) or one for all."""
-        units = self.program.units
+        units = self.products.shape[1]
         s2 = np.broadcast_to(np.asarray(variance, np.float64), (units,))
         change = np.tile(np.eye(len(FEATURES)), (units, 1, 1))
         for at, power in enumerate(POWERS):
@@ -120,23 +120,15 @@ class LineMeans:
         found = even_without_noise(even, s2)
         for a, b in pairs:
             clean[0][:, a, b] = found[POWERS[a] + POWERS[b]]
-        squares: Any = self.program.matrix.power(2)
-        visible = self.program.topology.visible
-        clean[0][:, VISIBLE_FORCE, VISIBLE_FORCE] -= squares[:, :visible] @ s2[:visible]
-        clean[0][:, HIDDEN_FORCE, HIDDEN_FORCE] -= squares[:, visible:] @ s2[visible:]
-        return LineMeans(self.program, self.interval, clean, self.next_squares - s2)
+        to_visible, to_hidden = self.squares
+        visible = to_visible.shape[1]
+        clean[0][:, VISIBLE_FORCE, VISIBLE_FORCE] -= to_visible @ s2[:visible]
+        clean[0][:, HIDDEN_FORCE, HIDDEN_FORCE] -= to_hidden @ s2[visible:]
+        return replace(self, products=clean, next_squares=self.next_squares - s2)
 
-    def noise_variance(self) -> float:
-        """Get the variance of the noise of readings, one for all units.
-
-        Raises:
-            CalibrationError: The interval is too long to tell noise from motion.
-        """
-        return noise_variance(
-            lambda variance: self.without_noise(variance).products,
-            lambda missing: float(missing[:, 0, 0].sum()),
-            float(self.products[0][:, 0, 0].min()),
-        )
+    def own(self, product: Floats) -> Floats:
+        """Get the elements x_i x_i, (units,), of one product."""
+        return product[:, 0, 0]
 
 
 def estimate_lines(moments: LineMoments, noise: float | None = None) -> Estimates:
@@ -177,7 +169,7 @@ def _fit(means: LineMeans, noise: float | None) -> dict[str, Floats]:
         raise CalibrationError(f"unit {unit}: no bias was applied to it, so nothing is known of it")
     for unit in range(units):
         used = REGRESSORS[present[unit, REGRESSORS]]
-        drift[unit, used] = _solve(integral[unit][np.ix_(used, used)], change[unit, used], unit)
+        drift[unit, used] = solve_scaled(integral[unit][np.ix_(used, used)], change[unit, used], unit)
     mobility = -drift[:, APPLIED]
     power = np.nansum(here[:, 0, :] * drift, axis=1)
     diffusion = (clean.next_squares - here[:, 0, 0]) / (2 * clean.interval) - power
@@ -191,13 +183,3 @@ def _fit(means: LineMeans, noise: float | None) -> dict[str, Floats]:
         "kT": diffusion / mobility,
         "noise": np.array([variance**0.5]),
     }
-
-
-def _solve(matrix: Floats, right: Floats, unit: int) -> NDArray[np.float64]:
-    scale = np.sqrt(np.abs(np.diag(matrix)))
-    try:
-        return np.linalg.solve(matrix / np.outer(scale, scale), right / scale) / scale
-    except np.linalg.LinAlgError:
-        raise CalibrationError(
-            f"unit {unit}: its features did not vary independently; apply biases of both signs, in more runs"
-        ) from None

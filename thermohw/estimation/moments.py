@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Moments of all units' features together: what networks up to some hundred units are calibrated from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from thermohw.estimation.basis import Basis, Floats
-from thermohw.estimation.reading_noise import noise_variance
+from thermohw.estimation.means import ReadingMeans
 from thermohw.estimation.sums import LAGS, ReadingSums
 
 
@@ -35,7 +35,7 @@ class LaggedMoments(ReadingSums):
         Raises:
             CalibrationError: A group has no readings.
         """
-        return Moments(self.basis, self.interval, *self.averages(without))
+        return Moments(self.interval, *self.averages(without), self.basis)
 
     def _sums(self, states: Floats, starts: int) -> Floats:
         features = self.basis.states(states)
@@ -47,35 +47,20 @@ class LaggedMoments(ReadingSums):
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
-    """Means of products of features.
+class Moments(ReadingMeans):
+    """Means of products of all units' features, (lags, features, features).
 
     Attributes:
         basis: The features F.
-        interval: Δ.
-        products: (lags, features, features) ⟨F(t) F(t + kΔ)ᵀ⟩.
-        next_squares: (units,) ⟨x(t + Δ)²⟩.
     """
 
     basis: Basis
-    interval: float
-    products: Floats
-    next_squares: Floats
 
-    def without_noise(self, variance: ArrayLike) -> "Moments":
+    def without_noise(self, variance: ArrayLike) -> Self:
         """Get the moments of the states behind readings with noise of this variance, (units,) or one for all."""
         products = self.basis.without_noise(self.products, variance)
-        return Moments(self.basis, self.interval, products, self.next_squares - np.asarray(variance, np.float64))
+        return replace(self, products=products, next_squares=self.next_squares - np.asarray(variance, np.float64))
 
-    def noise_variance(self) -> float:
-        """Get the variance of the noise of readings, one for all units.
-
-        Raises:
-            CalibrationError: The interval is too long to tell noise from motion.
-        """
-        unit = np.arange(self.basis.units)
-        return noise_variance(
-            lambda variance: self.without_noise(variance).products,
-            lambda missing: float(missing[unit, unit].sum()),
-            float(self.products[0][unit, unit].min()),
-        )
+    def own(self, product: Floats) -> Floats:
+        """Get the elements x_i x_i, (units,), of one product."""
+        return np.diagonal(product)[: self.basis.units]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from thermohw.estimation.basis import Floats
 from thermohw.estimation.bordered import Block
+from thermohw.topology import Topology
 
 FORCE = 3
 """Among a unit's own features x, x³, 1, F: the whole force as expected, F = B + b + 2 J2 x + 4 J4 x³ + Σ_j J_ij x_j."""
@@ -29,11 +30,9 @@ class Group:
     position: NDArray[np.int64]
 
 
-def groups_of(matrix: Any) -> list[Group]:
-    """Get the groups of all units, from the sparse symmetric matrix of who is coupled to whom."""
-    partners = [
-        np.sort(matrix.indices[a:b]).astype(np.int64) for a, b in zip(matrix.indptr, matrix.indptr[1:], strict=False)
-    ]
+def groups_of(topology: Topology) -> list[Group]:
+    """Get the groups of all units."""
+    partners = topology.partners
     closed: dict[bytes, list[int]] = {}
     for unit, found in enumerate(partners):
         closed.setdefault(np.union1d(found, [unit]).tobytes(), []).append(unit)

@@ -8,6 +8,7 @@ import numpy as np
 
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Floats, even_without_noise
+from thermohw.estimation.sums import common_interval
 from thermohw.langevin.observer import Observer, TrajectoryPiece
 
 MATRICES = ("xx", "xx_next", "cx", "cx_next", "xc_next", "xb", "xb_next")
@@ -56,7 +57,7 @@ class PairMoments(Observer):
         Raises:
             CalibrationError: Their interval is not that of the readings before.
         """
-        self._require_interval(piece.interval)
+        self.interval = common_interval(self.interval, piece.interval)
         states = piece.states[max(self.skip - piece.first_step // piece.spacing, 0) :].astype(np.float64)
         if len(states) < 2:
             return
@@ -93,8 +94,7 @@ class PairMoments(Observer):
         other = self.same_kind(other)
         if len(other.applied) != len(self.applied):
             raise CalibrationError(f"moments of {len(other.applied)} units do not add to {len(self.applied)}")
-        if other.interval:
-            self._require_interval(other.interval)
+        self.interval = common_interval(self.interval, other.interval)
         for name, values in other.sums.items():
             self.sums[name] += values
         self.count += other.count
@@ -102,11 +102,6 @@ class PairMoments(Observer):
     def means(self) -> dict[str, Floats]:
         """Get the means by name; zeros where nothing was read."""
         return {name: values / max(self.count, 1.0) for name, values in self.sums.items()}
-
-    def _require_interval(self, interval: float) -> None:
-        if self.interval and abs(interval - self.interval) > 1e-9 * self.interval:
-            raise CalibrationError(f"readings {interval:g} apart do not add to readings {self.interval:g} apart")
-        self.interval = interval
 
 
 def without_noise(means: dict[str, Floats], variance: float) -> dict[str, Floats]:

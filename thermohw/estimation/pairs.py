@@ -2,7 +2,6 @@
 """Calibration pair by pair of networks with more couplings than readings can tell: least squares with a prior."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,10 +133,9 @@ def estimate_pairs(moments: PairMoments, prior: PairPrior) -> PairEstimates:
         raise CalibrationError(f"moments of {len(moments.applied)} units, a prior of {units}")
     raw = moments.means()
     clean = without_noise(raw, prior.noise**2)
-    matrix: Any = program.topology.symmetric_matrix(np.ones(len(program.couplings)))
     shift, variance = np.zeros((units, units)), np.zeros((units, units))
     own, covariances, condition = np.zeros((units, 4)), np.zeros((units, 4, 4)), 1.0
-    for group in groups_of(matrix):
+    for group in groups_of(program.topology):
         found = _solve(group, raw, clean, moments, prior)
         at = np.ix_(group.units, group.common)
         own[group.units], covariances[group.units] = found.own, found.covariances

@@ -6,10 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from thermohw.estimation.agreement import Agreement, agreement
 from thermohw.estimation.basis import Floats
-from thermohw.estimation.estimates import Estimates
+from thermohw.estimation.estimates import Estimates, jackknife_errors
 from thermohw.estimation.interpolation import transition
+from thermohw.estimation.means import ReadingMeans
 from thermohw.estimation.moments import LaggedMoments, Moments
-from thermohw.estimation.regression import Regressors
+from thermohw.estimation.regression import Regressors, scaled_condition
+from thermohw.estimation.sums import ReadingSums
 from thermohw.topology import Topology
 
 RESOLVED = 2.0
@@ -79,7 +81,7 @@ def judge(moments: LaggedMoments, estimates: Estimates, kT: float) -> Quality:
     )
 
 
-def residual_autocorrelations(moments: LaggedMoments, estimates: Estimates) -> tuple[Floats, Floats]:
+def residual_autocorrelations(sums: ReadingSums, estimates: Estimates) -> tuple[Floats, Floats]:
     """Get the autocorrelations of each unit's residuals at lag one, (units,), with jackknife standard errors.
 
     The best prediction of the next state that is linear in the features is F(t + Δ) ≈ Aᵀ F(t), A = ⟨F F⟩⁻¹ ⟨F F(Δ)⟩. If
@@ -87,36 +89,27 @@ def residual_autocorrelations(moments: LaggedMoments, estimates: Estimates) -> t
 
         ⟨r(t) r(t + Δ)ᵀ⟩ = −Aᵀ [⟨F F(2Δ)⟩ − ⟨F F(Δ)⟩ A],      ⟨r rᵀ⟩ = ⟨F F⟩ − Aᵀ ⟨F F⟩ A
 
-    Coloured noise, inertia and a slow readout show here. The noise of readings has been taken out.
+    Coloured noise, inertia and a slow readout show here. The noise of readings has been taken out. By lines each unit
+    is predicted from its own features: what other units do meanwhile is noise.
     """
-    values, noise = estimates.values["noise"][0], estimates.replicates["noise"][:, 0]
-    whole = _autocorrelation(moments.means().without_noise(float(values) ** 2))
-    parts = [
-        _autocorrelation(moments.means(group).without_noise(float(noise[group]) ** 2))
-        for group in range(moments.groups)
-    ]
-    replicates = np.stack(parts)
-    deviations = replicates - replicates.mean(axis=0)
-    return whole, np.asarray(np.sqrt((moments.groups - 1) / moments.groups * (deviations**2).sum(axis=0)))
+    noises = estimates.replicates["noise"][:, 0].tolist()
+    whole = _autocorrelation(sums.means().without_noise(float(estimates.values["noise"][0]) ** 2))
+    parts = [_autocorrelation(sums.means(group).without_noise(noise**2)) for group, noise in enumerate(noises)]
+    return whole, jackknife_errors(np.stack(parts))
 
 
 def condition_numbers(moments: Moments, topology: Topology) -> Floats:
     """Get the condition numbers (units,) of the units' regressions, with features scaled to one."""
-    found: list[float] = []
-    for regressors in Regressors.of_all(topology, moments.basis):
-        small = moments.products[0][np.ix_(regressors.columns, regressors.columns)]
-        scale = np.sqrt(np.abs(np.diag(small)))
-        found.append(float(np.linalg.cond(small / np.outer(scale, scale))))
-    return np.array(found)
+    every = (regressors.columns for regressors in Regressors.of_all(topology, moments.basis))
+    return np.array([scaled_condition(moments.products[0][np.ix_(columns, columns)]) for columns in every])
 
 
-def _autocorrelation(moments: Moments) -> Floats:
-    now, next_, after = moments.products
-    unit = np.arange(moments.basis.units)
+def _autocorrelation(means: ReadingMeans) -> Floats:
+    now, next_, after = means.products
     power = transition(now, next_)
-    later = -(power.T @ (after - next_ @ power))
-    residual = now - power.T @ now @ power
-    return np.asarray(later[unit, unit] / residual[unit, unit])
+    back = np.swapaxes(power, -1, -2)
+    later = -(back @ (after - next_ @ power))
+    return np.asarray(means.own(later) / means.own(now - back @ now @ power))
 
 
 def _unresolved(estimates: Estimates) -> tuple[int, tuple[Pair, ...]]:

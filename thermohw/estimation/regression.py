@@ -69,10 +69,8 @@ class Regressors:
     @staticmethod
     def of_all(topology: Topology, basis: Basis) -> "list[Regressors]":
         """Get those of every unit."""
-        matrix: Any = topology.symmetric_matrix(np.ones(len(topology.pairs)))
         found: list[Regressors] = []
-        for unit in range(topology.units):
-            partners = np.asarray(matrix[[unit]].indices)
+        for unit, partners in enumerate(topology.partners):
             own = [basis.power(1, unit), basis.power(3, unit), basis.one, basis.applied(unit)]
             found.append(Regressors(unit, np.array([*own, *basis.power(1, partners)], np.int64), partners))
         return found
@@ -82,25 +80,19 @@ class Regressors:
 
         Args:
             matrix: (features, features) of the whole basis.
-            right: (features,) likewise, or (regressors,) already.
+            right: (features,) likewise.
 
         Raises:
             CalibrationError: The regressors did not vary independently.
         """
         small = matrix[np.ix_(self.columns, self.columns)]
-        target = right if len(right) == len(self.columns) else right[self.columns]
-        scale = np.sqrt(np.abs(np.diag(small)))
-        if not scale.all():
+        varied = np.diag(small) != 0
+        if not varied.all():
             what = ("x", "x³", "1", "applied bias")
-            flat = int(np.argmin(scale))
+            flat = int(np.argmin(varied))
             name = what[flat] if flat < len(what) else f"x of unit {self.partners[flat - len(what)]}"
             raise CalibrationError(f"unit {self.unit}: its {name} never differed from zero, so nothing is known of it")
-        scaled = small / np.outer(scale, scale)
-        if np.linalg.cond(scaled) > WORST_CONDITION:
-            raise CalibrationError(
-                f"unit {self.unit}: its features did not vary independently; apply biases of both signs, in more runs"
-            )
-        return np.linalg.solve(scaled, target / scale) / scale
+        return solve_scaled(small, right[self.columns], self.unit)
 
     def spread(self, coefficients: Floats, units: int) -> Floats:
         """Get a row (units + 3,) of `Law.slopes` from coefficients of the regressors."""
@@ -108,3 +100,27 @@ class Regressors:
         row[:3] = coefficients[:3]
         row[3 + self.partners] = coefficients[4:]
         return row
+
+
+def scaled_condition(matrix: Floats) -> float:
+    """Get the condition number of normal equations whose features are scaled to one."""
+    return float(np.linalg.cond(_scaled(matrix)[0]))
+
+
+def solve_scaled(matrix: Floats, right: Floats, unit: int) -> Floats:
+    """Solve a unit's normal equations, features scaled to one.
+
+    Raises:
+        CalibrationError: The features did not vary independently.
+    """
+    scaled, scale = _scaled(matrix)
+    if not np.linalg.cond(scaled) <= WORST_CONDITION:
+        raise CalibrationError(
+            f"unit {unit}: its features did not vary independently; apply biases of both signs, in more runs"
+        )
+    return np.linalg.solve(scaled, right / scale) / scale
+
+
+def _scaled(matrix: Floats) -> tuple[Floats, Floats]:
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    return matrix / np.outer(scale, scale), scale

@@ -25,8 +25,8 @@ def fit_energies(moments: Moments, topology: Topology) -> Law:
     slopes, kT = np.zeros((units, units + 3)), np.zeros(units)
     for regressors in Regressors.of_all(topology, moments.basis):
         unit = regressors.unit
-        divergence = np.zeros(len(regressors.columns))
-        divergence[:2] = 1.0, 3 * here[unit, unit]
+        divergence = np.zeros(len(here))
+        divergence[regressors.columns[:2]] = 1.0, 3 * here[unit, unit]
         found = regressors.solve(here, divergence)
         kT[unit] = 1 / found[3]
         slopes[unit] = regressors.spread(found, units) * kT[unit]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Floats
+from thermohw.estimation.means import ReadingMeans
 from thermohw.langevin.observer import Observer, TrajectoryPiece
 
 LAGS = 3
@@ -54,6 +55,10 @@ class ReadingSums(Observer):
         self.products = np.zeros((self.groups, LAGS, *self._shape))
         self.next_squares = np.zeros((self.groups, len(self.applied)))
 
+    @abstractmethod
+    def means(self, without: int | None = None) -> ReadingMeans:
+        """Get the means over all groups, or all but one."""
+
     @property
     @abstractmethod
     def _shape(self) -> tuple[int, ...]:
@@ -74,7 +79,7 @@ class ReadingSums(Observer):
         Raises:
             CalibrationError: Their interval is not that of the readings before.
         """
-        self._require_interval(piece.interval)
+        self.interval = common_interval(self.interval, piece.interval)
         states = piece.states.astype(np.float64)
         tail = self._tails.get(piece.first_chain)
         first_reading = piece.first_step // piece.spacing
@@ -107,8 +112,7 @@ class ReadingSums(Observer):
         other = self.same_kind(other)
         if other.products.shape != self.products.shape:
             raise CalibrationError(f"moments of shape {other.products.shape} do not add to {self.products.shape}")
-        if other.interval:
-            self._require_interval(other.interval)
+        self.interval = common_interval(self.interval, other.interval)
         self.counts = self.counts + other.counts
         self.products = self.products + other.products
         self.next_squares = self.next_squares + other.next_squares
@@ -132,7 +136,13 @@ class ReadingSums(Observer):
         count = self.counts[kept].sum()
         return self.products[kept].sum(axis=0) / count, self.next_squares[kept].sum(axis=0) / count
 
-    def _require_interval(self, interval: float) -> None:
-        if self.interval and abs(interval - self.interval) > 1e-9 * self.interval:
-            raise CalibrationError(f"readings {interval:g} apart do not add to readings {self.interval:g} apart")
-        self.interval = interval
+
+def common_interval(known: float, given: float) -> float:
+    """Get the interval of readings that are added to others; 0 stands for no readings yet.
+
+    Raises:
+        CalibrationError: The intervals differ.
+    """
+    if known and given and abs(given - known) > 1e-9 * known:
+        raise CalibrationError(f"readings {given:g} apart do not add to readings {known:g} apart")
+    return given or known
