@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from thermohw.cards.kinds import AnyCard, IdealCard, JosephsonCard, MechanicalCard, RCCard
-from thermohw.cards.toml_files import first_fault, read_toml
+from thermohw.cards.toml_files import find_toml, first_fault, read_toml, toml_names
 from thermohw.errors import CardError
 from thermohw.shipped import shipped_folder
 
@@ -27,7 +27,7 @@ def card_names() -> tuple[str, ...]:
     Raises:
         StorageError: The installation lacks the folder `devices`.
     """
-    return tuple(sorted(path.stem for path in shipped_folder("devices").glob("*.toml")))
+    return toml_names(shipped_folder("devices"))
 
 
 def load_card(name_or_path: str | os.PathLike[str]) -> AnyCard:
@@ -41,14 +41,8 @@ def load_card(name_or_path: str | os.PathLike[str]) -> AnyCard:
             first fault, what would be right, and how many more faults there are.
         StorageError: The file cannot be read.
     """
-    name = os.fspath(name_or_path)
-    if name.endswith(".toml"):
-        return _parse(read_toml(Path(name), "a card"), name)
-    if name in card_names():
-        return load_card(shipped_folder("devices") / f"{name}.toml")
-    raise CardError(
-        f"unknown device card {reprlib.repr(name)}; give a path ending in .toml or one of: {', '.join(card_names())}"
-    )
+    path = find_toml(name_or_path, shipped_folder("devices"), "device card")
+    return _parse(read_toml(Path(path), "a card"), path)
 
 
 def _parse(fields: dict[str, Any], where: str) -> AnyCard:

@@ -46,6 +46,31 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         raise CardError(f"{path}: not TOML: {error}") from error
 
 
+def toml_names(folder: Path) -> tuple[str, ...]:
+    """Get the names of the TOML files in a folder, sorted."""
+    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+
+
+def find_toml(name_or_path: str | os.PathLike[str], folder: Path, kind: str) -> str:
+    """Get the path of a file that is named as those in a folder are, or by its path.
+
+    Args:
+        name_or_path: Name of a file in the folder, or a path that ends in `.toml`.
+        folder: Where files that have names stand.
+        kind: What the files are, such as "device card", for messages.
+
+    Raises:
+        CardError: No such name.
+    """
+    name = os.fspath(name_or_path)
+    if name.endswith(".toml"):
+        return name
+    known = toml_names(folder)
+    if name in known:
+        return str(folder / f"{name}.toml")
+    raise CardError(f"unknown {kind} {reprlib.repr(name)}; give a path ending in .toml or one of: {', '.join(known)}")
+
+
 def first_fault(error: ValidationError, model: type[BaseModel], within: str = "") -> str:
     """Say in one line what is wrong first, where, and what would be right; and how many faults there are besides.
 

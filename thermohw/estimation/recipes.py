@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from thermohw.cards.toml_files import first_fault, read_toml
+from thermohw.cards.toml_files import find_toml, first_fault, read_toml, toml_names
 from thermohw.errors import CardError
 from thermohw.estimation.estimates import AnyMethod
 from thermohw.estimation.sums import LAGS
@@ -68,7 +68,7 @@ def recipe_names() -> tuple[str, ...]:
     Raises:
         StorageError: The installation lacks the folder `calibration`.
     """
-    return tuple(sorted(path.stem for path in (shipped_folder("calibration") / "recipes").glob("*.toml")))
+    return toml_names(shipped_folder("calibration") / "recipes")
 
 
 def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
@@ -82,14 +82,8 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
             fault, and what would be right.
         StorageError: The file cannot be read.
     """
-    name = os.fspath(name_or_path)
-    if name.endswith(".toml"):
-        return _parse(read_toml(Path(name), "a recipe"), name)
-    if name in recipe_names():
-        return load_recipe(shipped_folder("calibration") / "recipes" / f"{name}.toml")
-    raise CardError(
-        f"unknown recipe {reprlib.repr(name)}; give a path ending in .toml or one of: {', '.join(recipe_names())}"
-    )
+    path = find_toml(name_or_path, shipped_folder("calibration") / "recipes", "recipe")
+    return _parse(read_toml(Path(path), "a recipe"), path)
 
 
 def _parse(fields: dict[str, Any], where: str) -> Recipe:

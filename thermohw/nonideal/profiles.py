@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from thermohw.cards.toml_files import first_fault, read_toml
+from thermohw.cards.toml_files import find_toml, first_fault, read_toml, toml_names
 from thermohw.errors import CardError
 from thermohw.nonideal.catalogue import EFFECTS, in_signal_order
 from thermohw.nonideal.effect import Effect
@@ -48,7 +48,7 @@ def profile_names() -> tuple[str, ...]:
     Raises:
         StorageError: The installation lacks the folder `devices`.
     """
-    return tuple(sorted(path.stem for path in (shipped_folder("devices") / "profiles").glob("*.toml")))
+    return toml_names(shipped_folder("devices") / "profiles")
 
 
 def load_profile(name_or_path: str | os.PathLike[str]) -> Profile:
@@ -62,14 +62,8 @@ def load_profile(name_or_path: str | os.PathLike[str]) -> Profile:
             and key at fault, and what would be right.
         StorageError: The file cannot be read.
     """
-    name = os.fspath(name_or_path)
-    if name.endswith(".toml"):
-        return _parse(read_toml(Path(name), "a profile of effects"), name)
-    if name in profile_names():
-        return load_profile(shipped_folder("devices") / "profiles" / f"{name}.toml")
-    raise CardError(
-        f"unknown profile {reprlib.repr(name)}; give a path ending in .toml or one of: {', '.join(profile_names())}"
-    )
+    path = find_toml(name_or_path, shipped_folder("devices") / "profiles", "profile")
+    return _parse(read_toml(Path(path), "a profile of effects"), path)
 
 
 def _parse(fields: dict[str, Any], where: str) -> Profile:
