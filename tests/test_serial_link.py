@@ -71,16 +71,22 @@ def test_what_the_board_could_not_read_is_repeated_at_once() -> None:
     assert (answer, link.statistics.retries) == ("0.5", 1)
 
 
-@given(data=st.data())
-def test_a_damaged_answer_is_asked_for_again(data: st.DataObject) -> None:
-    """Whatever is flipped, dropped or doubled in an answer: it is never taken for another."""
-    answer = bytearray(seal(data.draw(st.sampled_from([b"0.125", b"#H0123ABCD", b'!-222,"x"'])), 2))
-    place = data.draw(st.integers(0, len(answer) - 1))
+def damage(data: st.DataObject, answer: bytearray, place: int) -> str:
+    """Flip, drop or double a byte of an answer; tells which."""
     kind = data.draw(st.sampled_from(["flip", "drop", "double"]))
     if kind == "flip":
         answer[place] ^= 1 << data.draw(st.integers(0, 7))
     else:
         answer[place : place + 1] = b"" if kind == "drop" else bytes([answer[place]] * 2)
+    return kind
+
+
+@given(data=st.data())
+def test_a_damaged_answer_is_asked_for_again(data: st.DataObject) -> None:
+    """Whatever is flipped, dropped or doubled in an answer: it is never taken for another."""
+    answer = bytearray(seal(data.draw(st.sampled_from([b"0.125", b"#H0123ABCD", b'!-222,"x"'])), 2))
+    place = data.draw(st.integers(0, len(answer) - 1))
+    kind = damage(data, answer, place)
     if bytes(answer).endswith(b"\n\n") or (kind == "flip" and chr(answer[place]) in "abcdef"):
         return  # an empty line follows, or a digit of the seal is in lower case: the answer is whole
     found, link = ask_by([asked(2, bytes(answer)), asked(3, seal(b"0.5", 3))])
@@ -92,11 +98,7 @@ def test_a_damaged_block_is_asked_for_again(data: st.DataObject) -> None:
     payload = bytes(range(256))
     answer = bytearray(seal(block(payload), 2))
     place = data.draw(st.integers(0, len(answer) - 2))
-    kind = data.draw(st.sampled_from(["flip", "drop", "double"]))
-    if kind == "flip":
-        answer[place] ^= 1 << data.draw(st.integers(0, 7))
-    else:
-        answer[place : place + 1] = b"" if kind == "drop" else bytes([answer[place]] * 2)
+    kind = damage(data, answer, place)
     if bytes(answer).upper().endswith(seal(block(payload), 2)[-9:]) and place >= len(answer) - 9 and kind == "flip":
         return  # a digit of the seal in lower case
     script = [BEGIN, asked(2, bytes(answer), b"FETC? 0,1"), asked(3, seal(block(payload), 3), b"FETC? 0,1")]
