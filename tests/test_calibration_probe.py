@@ -188,7 +188,7 @@ def test_what_is_applied_is_what_the_device_holds(tmp_path: Path) -> None:
 
 
 def test_sums_too_large_to_hold_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match=r"2000 units in 10 groups take 14\.3 GiB"), SimulatedDevice() as device:
+    with pytest.raises(CalibrationError, match=r"2000 units in 10 groups take 19\.1 GiB"), SimulatedDevice() as device:
         probe(device, Program.uncoupled(Topology.from_pairs(2000, 0, [])), recipe(), tmp_path, 1)
 
 

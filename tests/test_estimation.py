@@ -38,16 +38,21 @@ def grid(dimensions: int) -> tuple[Floats, Floats]:
     return np.stack([axis.ravel() for axis in axes], axis=-1), weights
 
 
-def linear_moments(interval: float, K: Floats, mobility: Floats, kT: float, biases: Floats) -> Moments:
-    """Get the exact moments of the linear computer V = x K x/2 + b x at equilibrium, under four applied biases."""
+def linear_moments(
+    interval: float, K: Floats, mobility: Floats, kT: float, biases: Floats, share: float = 1.0
+) -> Moments:
+    """Get the exact moments of the linear computer V = x K x/2 + b x under four applied biases.
+
+    It starts about its equilibrium, with a share of its covariance.
+    """
     basis = Basis(2)
     drift = np.diag(mobility) @ K
     covariance = kT * np.linalg.inv(K)
     decay = linalg.expm(-drift * interval)
-    now = np.linalg.cholesky(covariance)
+    now = np.linalg.cholesky(share * covariance)
     later = np.linalg.cholesky(covariance - decay @ covariance @ decay.T)
     points, weights = grid(4)
-    products, squares = np.zeros((3, basis.size, basis.size)), np.zeros(2)
+    products = np.zeros((4, basis.size, basis.size))
     patterns = [(1.0, 0.5), (-1.0, 0.5), (1.0, -0.5), (-1.0, -0.5)]
     for applied in patterns:
         mean = -np.linalg.solve(K, biases + applied)
@@ -57,8 +62,8 @@ def linear_moments(interval: float, K: Floats, mobility: Floats, kT: float, bias
         F, G = (basis.states(mean + states) @ spread.T for states in (first, second))
         products[0] += F.T @ (weights[:, None] * F) / len(patterns)
         products[1] += F.T @ (weights[:, None] * G) / len(patterns)
-        squares += weights @ (mean + second) ** 2 / len(patterns)
-    return Moments(interval, products, squares, basis)
+        products[3] += G.T @ (weights[:, None] * G) / len(patterns)
+    return Moments(interval, products, basis)
 
 
 STIFFNESS = np.array([[3.0, -1.2], [-1.2, 2.0]])
@@ -74,6 +79,20 @@ def test_a_linear_law_is_found_exactly_at_any_interval(interval: float) -> None:
     np.testing.assert_allclose(law.couplings, [[-1.2, -1.2]], rtol=1e-5)
     np.testing.assert_allclose(law.mobility, mobility, rtol=1e-5)
     np.testing.assert_allclose(law.kT, kT, rtol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.1, 1.5])
+def test_the_temperature_of_a_device_that_has_not_settled_is_found_too(share: float) -> None:
+    mobility, kT, interval = np.array([0.8, 1.3]), 1.1, 0.05
+    moments = linear_moments(interval, STIFFNESS, mobility, kT, np.zeros(2), share)
+    law = fit_law(moments, PAIR)
+    np.testing.assert_allclose(law.J2, [1.5, 1.0], rtol=1e-5)
+    rate = np.linalg.eigvalsh(np.diag(mobility) @ STIFFNESS).max()
+    np.testing.assert_allclose(law.kT, kT, rtol=abs(share - 1) * (2 * rate * interval) ** 2 / 12)
+    here, _, _, later = moments.products
+    drift = -mobility * np.einsum("ij,ij->i", STIFFNESS, here[:2, :2])
+    power_at_the_start = (later - here).diagonal()[:2] / (2 * interval) - drift
+    assert np.abs(power_at_the_start / mobility / kT - 1).min() > 0.02  # the control
 
 
 def test_an_euler_step_would_not_find_it() -> None:
@@ -92,7 +111,7 @@ def test_couplings_need_not_be_reciprocal() -> None:
     covariance = linalg.solve_continuous_lyapunov(K, 2 * np.eye(2))
     decay = linalg.expm(-K * interval)
     points, weights = grid(4)
-    products, squares = np.zeros((3, basis.size, basis.size)), np.zeros(2)
+    products = np.zeros((4, basis.size, basis.size))
     for applied in [(1.0, 0.5), (-1.0, 0.5), (1.0, -0.5), (-1.0, -0.5)]:
         mean = -np.linalg.solve(K, np.array(applied))
         first = points[:, :2] @ np.linalg.cholesky(covariance).T
@@ -101,8 +120,8 @@ def test_couplings_need_not_be_reciprocal() -> None:
         F, G = (basis.states(mean + states) @ spread.T for states in (first, second))
         products[0] += F.T @ (weights[:, None] * F) / 4
         products[1] += F.T @ (weights[:, None] * G) / 4
-        squares += weights @ (mean + second) ** 2 / 4
-    law = fit_law(Moments(interval, products, squares, basis), PAIR)
+        products[3] += G.T @ (weights[:, None] * G) / 4
+    law = fit_law(Moments(interval, products, basis), PAIR)
     np.testing.assert_allclose(law.couplings, [[-1.2, 0.4]], atol=1e-5)
     np.testing.assert_allclose(law.kT, 1, rtol=1e-5)
 
@@ -135,8 +154,9 @@ def test_moments_of_states_are_found_behind_noisy_readings() -> None:
     read = [
         basis.states(state + noise[:, at : at + 2] * np.sqrt(s2)) @ spread.T for state, at in ((now, 0), (later, 2))
     ]
-    exact = np.stack([np.outer(features[0], other) for other in (features[0], features[1], features[1])])
-    noisy = np.stack([read[0].T @ (weights[:, None] * other) for other in (read[0], read[1], read[1])])
+    times = ((0, 0), (0, 1), (0, 1), (1, 1))
+    exact = np.stack([np.outer(features[a], features[b]) for a, b in times])
+    noisy = np.stack([read[a].T @ (weights[:, None] * read[b]) for a, b in times])
     np.testing.assert_allclose(basis.without_noise(noisy, s2), exact, atol=1e-10)
     assert np.abs(basis.without_noise(noisy, 0.9 * s2) - exact).max() > 1e-3
 
@@ -164,7 +184,7 @@ def test_moments_are_the_products_that_they_say() -> None:
         for lag in range(3):
             expected = np.einsum("tci,tcj->ij", F[:4], F[lag : lag + 4])
             np.testing.assert_allclose(moments.products[group, lag], expected)
-        np.testing.assert_allclose(moments.next_squares[group], (chains[1:5] ** 2).sum(axis=(0, 1)))
+        np.testing.assert_allclose(moments.products[group, 3], np.einsum("tci,tcj->ij", F[1:5], F[1:5]), atol=1e-9)
 
 
 @pytest.mark.parametrize("cuts", [(4,), (1, 2, 3), (2, 5, 8), (7,)])

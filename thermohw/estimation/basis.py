@@ -13,6 +13,9 @@ Floats = NDArray[np.float64]
 POWERS = (1, 3, 5)
 """Powers of each unit's state: those of the force and, for the interpolation in time, the next odd one."""
 
+SAME_TIME = (0, 3)
+"""Among ⟨F(t) F(t + kΔ)ᵀ⟩, k = 0, 1, 2, and ⟨F(t + Δ) F(t + Δ)ᵀ⟩, those whose factors are of one time."""
+
 
 @dataclass(frozen=True)
 class Basis:
@@ -53,14 +56,14 @@ class Basis:
         return matrix
 
     def without_noise(self, products: Floats, variance: ArrayLike) -> Floats:
-        """Get ⟨F F(kΔ)ᵀ⟩ (lags, features, features) of states x from those of readings x + ε, ε Gaussian.
+        """Get ⟨F Fᵀ⟩ (…, features, features) of states x from those of readings x + ε, ε Gaussian.
 
         Noise is independent between units and times, so that products of the Hermite polynomials of readings,
-        He_k(y) = Σ_m (−1)^m k!/(m! (k−2m)! 2^m) s^{2m} y^{k−2m}, are unbiased for x^k; at lag 0, products of powers of
-        one unit are powers themselves.
+        He_k(y) = Σ_m (−1)^m k!/(m! (k−2m)! 2^m) s^{2m} y^{k−2m}, are unbiased for x^k; at one time, products of powers
+        of one unit are powers themselves.
 
         Args:
-            products: Of readings, lag 0 first.
+            products: (4, …) of readings, as `ReadingSums` has them.
             variance: (units,) or one for all, s² of ε.
         """
         unit = np.arange(self.units)
@@ -71,10 +74,11 @@ class Basis:
                 change[self.power(power, unit), self.power(lower, unit)] = factor
         clean = change @ products @ change.T
         pairs = [(a, b) for a in POWERS for b in POWERS]
-        even = {a + b: products[0][self.power(a, unit), self.power(b, unit)] for a, b in pairs}
-        found = even_without_noise(even, s2)
-        for a, b in pairs:
-            clean[0][self.power(a, unit), self.power(b, unit)] = found[a + b]
+        for at in SAME_TIME:
+            even = {a + b: products[at][self.power(a, unit), self.power(b, unit)] for a, b in pairs}
+            found = even_without_noise(even, s2)
+            for a, b in pairs:
+                clean[at][self.power(a, unit), self.power(b, unit)] = found[a + b]
         return clean
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thermohw.errors import CalibrationError
-from thermohw.estimation.basis import POWERS, Floats, even_without_noise, hermite
+from thermohw.estimation.basis import POWERS, SAME_TIME, Floats, even_without_noise, hermite
 from thermohw.estimation.estimates import Estimates
 from thermohw.estimation.interpolation import integrated
 from thermohw.estimation.means import ReadingMeans
@@ -27,7 +27,7 @@ RESULTS = ("J2", "J4", "biases", "gains", "mobility", "kT", "noise")
 
 @dataclass(eq=False)
 class LineMoments(ReadingSums):
-    """Sums of f_i(t) f_i(t + kΔ)ᵀ for each unit's own features, (groups, lags, units, features, features).
+    """Sums of products of each unit's own features f_i, (groups, 4, units, features, features).
 
     f_i = (x_i, x_i³, x_i⁵, Σ_j∈visible J_ij x_j, Σ_j∈hidden J_ij x_j, B_i, 1), with the programmed couplings J: the
     regression then asks by how much the device's couplings to a unit are too strong on the whole, not pair by pair.
@@ -52,13 +52,13 @@ class LineMoments(ReadingSums):
         Raises:
             CalibrationError: A group has no readings.
         """
-        return LineMeans(self.interval, *self.averages(without), self._squares)
+        return LineMeans(self.interval, self.averages(without), self._squares)
 
-    def _sums(self, states: Floats, starts: int) -> Floats:
+    def _sums(self, states: Floats, starts: int, lags: int = LAGS) -> Floats:
         features = self._moving(states)
-        sums = np.zeros((LAGS, *self._shape))
+        sums = np.zeros((lags, *self._shape))
         for a, now in enumerate(features):
-            for lag in range(LAGS):
+            for lag in range(lags):
                 for b in range(a if lag == 0 else 0, len(features)):
                     later = features[b][lag : lag + starts]
                     sums[lag, :, a, b] = np.einsum("tcu,tcu->u", now[:starts], later)
@@ -98,7 +98,7 @@ class LineMoments(ReadingSums):
 
 @dataclass(frozen=True, eq=False)
 class LineMeans(ReadingMeans):
-    """Means of products of each unit's features, (lags, units, features, features).
+    """Means of products of each unit's features, (4, units, features, features).
 
     Attributes:
         squares: Sparse (units, visible) and (units, hidden): J_ij², by which noise of readings enters the forces.
@@ -116,15 +116,16 @@ class LineMeans(ReadingMeans):
                 change[:, at, POWERS.index(lower)] = factor
         clean = change @ self.products @ change.transpose(0, 2, 1)
         pairs = [(a, b) for a in range(len(POWERS)) for b in range(len(POWERS))]
-        even = {POWERS[a] + POWERS[b]: self.products[0][:, a, b] for a, b in pairs}
-        found = even_without_noise(even, s2)
-        for a, b in pairs:
-            clean[0][:, a, b] = found[POWERS[a] + POWERS[b]]
         to_visible, to_hidden = self.squares
         visible = to_visible.shape[1]
-        clean[0][:, VISIBLE_FORCE, VISIBLE_FORCE] -= to_visible @ s2[:visible]
-        clean[0][:, HIDDEN_FORCE, HIDDEN_FORCE] -= to_hidden @ s2[visible:]
-        return replace(self, products=clean, next_squares=self.next_squares - s2)
+        for at in SAME_TIME:
+            even = {POWERS[a] + POWERS[b]: self.products[at][:, a, b] for a, b in pairs}
+            found = even_without_noise(even, s2)
+            for a, b in pairs:
+                clean[at][:, a, b] = found[POWERS[a] + POWERS[b]]
+            clean[at][:, VISIBLE_FORCE, VISIBLE_FORCE] -= to_visible @ s2[:visible]
+            clean[at][:, HIDDEN_FORCE, HIDDEN_FORCE] -= to_hidden @ s2[visible:]
+        return replace(self, products=clean)
 
     def own(self, product: Floats) -> Floats:
         """Get the elements x_i x_i, (units,), of one product."""
@@ -159,7 +160,7 @@ def estimate_lines(moments: LineMoments, noise: float | None = None) -> Estimate
 def _fit(means: LineMeans, noise: float | None) -> dict[str, Floats]:
     variance = means.noise_variance() if noise is None else noise**2
     clean = means.without_noise(variance)
-    here, there = clean.products[0], clean.products[1]
+    here, there, _, later = clean.products
     change, integral = (there - here)[:, :, 0], integrated(clean.products, clean.interval)
     units = len(here)
     drift = np.full((units, len(FEATURES)), np.nan)
@@ -171,8 +172,8 @@ def _fit(means: LineMeans, noise: float | None) -> dict[str, Floats]:
         used = REGRESSORS[present[unit, REGRESSORS]]
         drift[unit, used] = solve_scaled(integral[unit][np.ix_(used, used)], change[unit, used], unit)
     mobility = -drift[:, APPLIED]
-    power = np.nansum(here[:, 0, :] * drift, axis=1)
-    diffusion = (clean.next_squares - here[:, 0, 0]) / (2 * clean.interval) - power
+    power = np.nansum((here + later)[:, 0] / 2 * drift, axis=1)
+    diffusion = (later - here)[:, 0, 0] / (2 * clean.interval) - power
     energies = -drift / mobility[:, None]
     return {
         "J2": energies[:, 0] / 2,

@@ -22,13 +22,11 @@ class ReadingMeans(ABC):
 
     Attributes:
         interval: Δ, time between readings.
-        products: (lags, …, features, features) ⟨F(t) F(t + kΔ)ᵀ⟩.
-        next_squares: (units,) ⟨x(t + Δ)²⟩.
+        products: (4, …, features, features) ⟨F(t) F(t + kΔ)ᵀ⟩, k = 0, 1, 2, and ⟨F(t + Δ) F(t + Δ)ᵀ⟩.
     """
 
     interval: float
     products: Floats
-    next_squares: Floats
 
     @abstractmethod
     def without_noise(self, variance: ArrayLike) -> Self:
@@ -49,7 +47,7 @@ class ReadingMeans(ABC):
         """
 
         def excess(variance: float) -> float:
-            zero, one, two = self.without_noise(variance).products
+            zero, one, two, _ = self.without_noise(variance).products
             return float(self.own(one @ transition(zero, one) - two).sum())
 
         if excess(0.0) >= 0:

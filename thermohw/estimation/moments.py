@@ -14,7 +14,7 @@ from thermohw.estimation.sums import LAGS, ReadingSums
 
 @dataclass(eq=False)
 class LaggedMoments(ReadingSums):
-    """Sums of F(t) F(t + kΔ)ᵀ with the features F of all units: products are (groups, lags, features, features)."""
+    """Sums of products of the features F of all units: (groups, 4, features, features)."""
 
     @property
     def basis(self) -> Basis:
@@ -35,20 +35,20 @@ class LaggedMoments(ReadingSums):
         Raises:
             CalibrationError: A group has no readings.
         """
-        return Moments(self.interval, *self.averages(without), self.basis)
+        return Moments(self.interval, self.averages(without), self.basis)
 
-    def _sums(self, states: Floats, starts: int) -> Floats:
+    def _sums(self, states: Floats, starts: int, lags: int = LAGS) -> Floats:
         features = self.basis.states(states)
         width = features.shape[-1]
         here = features[:starts].reshape(-1, width)
         spread = self.basis.spread(self.applied)
-        there = (features[lag : lag + starts].reshape(-1, width) for lag in range(LAGS))
+        there = (features[lag : lag + starts].reshape(-1, width) for lag in range(lags))
         return np.stack([spread @ (here.T @ later) @ spread.T for later in there])
 
 
 @dataclass(frozen=True, eq=False)
 class Moments(ReadingMeans):
-    """Means of products of all units' features, (lags, features, features).
+    """Means of products of all units' features, (4, features, features).
 
     Attributes:
         basis: The features F.
@@ -58,8 +58,7 @@ class Moments(ReadingMeans):
 
     def without_noise(self, variance: ArrayLike) -> Self:
         """Get the moments of the states behind readings with noise of this variance, (units,) or one for all."""
-        products = self.basis.without_noise(self.products, variance)
-        return replace(self, products=products, next_squares=self.next_squares - np.asarray(variance, np.float64))
+        return replace(self, products=self.basis.without_noise(self.products, variance))
 
     def own(self, product: Floats) -> Floats:
         """Get the elements x_i x_i, (units,), of one product."""

@@ -18,7 +18,7 @@ from thermohw.estimation.moments import LaggedMoments
 from thermohw.estimation.readings import Readings, check_csv, file_of
 from thermohw.estimation.recipes import Recipe
 from thermohw.estimation.request import Request, identity
-from thermohw.estimation.sums import LAGS
+from thermohw.estimation.sums import PRODUCTS
 from thermohw.langevin.noise import choose_seed
 from thermohw.program import Program
 
@@ -148,7 +148,7 @@ def _check(device: ThermodynamicDevice, program: Program, recipe: Recipe, as_csv
     if not spec.trajectories and not recipe.settle:
         raise CalibrationError(f"{spec.name} is read at the end of runs; settle must be the length of such a run")
     numbers = units * len(FEATURES) ** 2 if lines else Basis(units).size ** 2
-    size = recipe.groups * LAGS * numbers * 8
+    size = recipe.groups * PRODUCTS * numbers * 8
     if size > MOST_BYTES:
         raise CalibrationError(
             f"the sums of {units} units in {recipe.groups} groups take {size / 2**30:.1f} GiB; at most "

@@ -105,7 +105,7 @@ def condition_numbers(moments: Moments, topology: Topology) -> Floats:
 
 
 def _autocorrelation(means: ReadingMeans) -> Floats:
-    now, next_, after = means.products
+    now, next_, after, _ = means.products
     power = transition(now, next_)
     back = np.swapaxes(power, -1, -2)
     later = -(back @ (after - next_ @ power))

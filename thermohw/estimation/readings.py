@@ -15,11 +15,11 @@ from thermohw.estimation.moments import LaggedMoments
 from thermohw.program import Program
 from thermohw.storage import load_arrays, save_arrays, write_atomically
 
-SCHEMA = "thermohw-calibration-readings/1"
+SCHEMA = "thermohw-calibration-readings/2"
 MOST_IN_CSV = 2_000_000
 """Numbers that go into a CSV file."""
 
-_NAMES = ("number", "program", "applied", "interval", "dt", "seconds", "counts", "products", "next_squares")
+_NAMES = ("number", "program", "applied", "interval", "dt", "seconds", "counts", "products")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ class Readings:
             moments = LaggedMoments(applied, len(counts), interval=interval)
         if moments is None or products.shape != moments.products.shape:
             raise FileFormatError(f"{path}: sums of shape {products.shape} are not those of {len(applied)} units")
-        moments.counts, moments.products, moments.next_squares = counts, products, arrays["next_squares"]
+        moments.counts, moments.products = counts, products
         dt, seconds = float(arrays["dt"]), float(arrays["seconds"])
         return Readings(number, program, moments, arrays.get("readings"), dt, seconds)
 
@@ -109,7 +109,6 @@ def snapshot_moments(states: NDArray[np.float32], applied: Floats, groups: int, 
     moments = LaggedMoments(applied, groups)
     spread = moments.basis.spread(moments.applied)
     moments.products[:, 1:] = np.nan
-    moments.next_squares[:] = np.nan
     for group in range(groups):
         features = moments.basis.states(states[(group - first) % groups :: groups].astype(np.float64))
         moments.products[group, 0] = spread @ (features.T @ features) @ spread.T

@@ -17,10 +17,13 @@ from thermohw.langevin.observer import Observer, TrajectoryPiece
 LAGS = 3
 """Number of lags 0, 1, 2 in units of the interval: two for the law of motion, one more for the noise of readings."""
 
+PRODUCTS = LAGS + 1
+"""Number of products that are kept."""
+
 
 @dataclass(eq=False)
 class ReadingSums(Observer):
-    """Sums of products of features at times t and t + kΔ, k = 0, 1, 2, over readings; a subclass has the features.
+    """Sums over readings of F(t) F(t + kΔ)ᵀ, k = 0, 1, 2, and F(t + Δ) F(t + Δ)ᵀ; a subclass has the features F.
 
     Groups are what standard errors are made of: chains are independent, so group sums are. Chains are dealt out to
     groups by their number; runs under other applied biases add up group by group.
@@ -31,8 +34,7 @@ class ReadingSums(Observer):
         skip: Readings at the start of each trajectory that are left out, until the device has settled.
         interval: Δ, time between readings; set by the first piece seen.
         counts: (groups,) number of products.
-        products: (groups, lags, …, features, features) their sums.
-        next_squares: (groups, units) sums of x(t + Δ)².
+        products: (groups, 4, …, features, features) their sums.
 
     Raises:
         CalibrationError: Fewer than two groups.
@@ -44,7 +46,6 @@ class ReadingSums(Observer):
     interval: float = 0.0
     counts: Floats = field(init=False)
     products: Floats = field(init=False)
-    next_squares: Floats = field(init=False)
     _tails: dict[int, Floats] = field(init=False, default_factory=dict[int, Floats])
 
     def __post_init__(self) -> None:
@@ -52,8 +53,7 @@ class ReadingSums(Observer):
         if self.groups < 2:
             raise CalibrationError(f"standard errors need at least 2 groups of chains, got {self.groups}")
         self.counts = np.zeros(self.groups)
-        self.products = np.zeros((self.groups, LAGS, *self._shape))
-        self.next_squares = np.zeros((self.groups, len(self.applied)))
+        self.products = np.zeros((self.groups, PRODUCTS, *self._shape))
 
     @abstractmethod
     def means(self, without: int | None = None) -> ReadingMeans:
@@ -65,12 +65,13 @@ class ReadingSums(Observer):
         """Get the shape (…, features, features) of one product."""
 
     @abstractmethod
-    def _sums(self, states: Floats, starts: int) -> Floats:
+    def _sums(self, states: Floats, starts: int, lags: int = LAGS) -> Floats:
         """Get the sums (lags, …, features, features) over chains and starting times.
 
         Args:
             states: (readings, chains, units).
             starts: Number of readings that products start from, the first ones.
+            lags: Number of lags, from 0.
         """
 
     def observe(self, piece: TrajectoryPiece) -> None:
@@ -98,9 +99,10 @@ class ReadingSums(Observer):
         chains = states.shape[1]
         for offset in range(min(self.groups, chains)):
             group, own = (piece.first_chain + offset) % self.groups, states[:, offset :: self.groups]
-            self.products[group] += self._sums(own, starts)
+            sums = self._sums(own, starts)
+            shift = self._sums(own[starts:], 1, lags=1) - self._sums(own, 1, lags=1)  # from starts t to t + Δ
+            self.products[group] += np.concatenate([sums, sums[:1] + shift])
             self.counts[group] += starts * own.shape[1]
-            self.next_squares[group] += (own[1 : starts + 1] ** 2).sum(axis=(0, 1))
 
     def absorb(self, other: Observer) -> None:
         """Add another's sums to these, under the same or other applied biases.
@@ -115,14 +117,13 @@ class ReadingSums(Observer):
         self.interval = common_interval(self.interval, other.interval)
         self.counts = self.counts + other.counts
         self.products = self.products + other.products
-        self.next_squares = self.next_squares + other.next_squares
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """Get the sums by name, for a record."""
-        return {"counts": self.counts, "products": self.products, "next_squares": self.next_squares}
+        return {"counts": self.counts, "products": self.products}
 
-    def averages(self, without: int | None = None) -> tuple[Floats, Floats]:
-        """Get the means of products and of x(t + Δ)² over all groups, or all but one.
+    def averages(self, without: int | None = None) -> Floats:
+        """Get the means of products (4, …, features, features) over all groups, or all but one.
 
         Raises:
             CalibrationError: A group has no readings.
@@ -133,8 +134,7 @@ class ReadingSums(Observer):
                 f"groups, and more than {LAGS - 1 + self.skip} intervals a trajectory"
             )
         kept = np.arange(self.groups) != (-1 if without is None else without)
-        count = self.counts[kept].sum()
-        return self.products[kept].sum(axis=0) / count, self.next_squares[kept].sum(axis=0) / count
+        return np.asarray(self.products[kept].sum(axis=0) / self.counts[kept].sum(), np.float64)
 
 
 def common_interval(known: float, given: float) -> float:

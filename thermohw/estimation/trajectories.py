@@ -26,21 +26,22 @@ def fit_law(moments: Moments, topology: Topology) -> Law:
     exactly: the generator's identity, with no Euler step and no stationarity. With g = f_i it is linear least squares
     in θ_i = (2 J2, 4 J4, b, 1, K_ij …), and as Δ → 0 the forward likelihood. `integrated` says how the integral
     is made of what is measured. Applied biases B are known energies: their coefficient is the mobility, and all else
-    follows in their unit. μ_i kT_i = ½ d⟨x_i²⟩/dt − ⟨x_i · drift_i⟩.
+    follows in their unit. μ_i kT_i = ½ d⟨x_i²⟩/dt − ⟨x_i · drift_i⟩, the mean of both ends of an interval for the last.
 
     Raises:
         CalibrationError: Features did not vary independently: too few readings, or no applied biases.
     """
-    here, change = moments.products[0], moments.products[1] - moments.products[0]
+    here, there, _, later = moments.products
+    middle = (here + later) / 2
     integral, units = integrated(moments.products, moments.interval), topology.units
     slopes, mobility, diffusion = np.zeros((units, units + 3)), np.zeros(units), np.zeros(units)
     for regressors in Regressors.of_all(topology, moments.basis):
         unit = regressors.unit
-        drift = regressors.solve(integral, change[:, unit])
+        drift = regressors.solve(integral, (there - here)[:, unit])
         mobility[unit] = -drift[3]
         slopes[unit] = regressors.spread(drift, units) / drift[3]
-        growth = (moments.next_squares[unit] - here[unit, unit]) / (2 * moments.interval)
-        diffusion[unit] = growth - here[unit, regressors.columns] @ drift
+        growth = (later - here)[unit, unit] / (2 * moments.interval)
+        diffusion[unit] = growth - middle[unit, regressors.columns] @ drift
     return Law.of_slopes(slopes, mobility, diffusion / mobility, topology)
 
 
