@@ -139,7 +139,7 @@ def test_the_command_takes_shows_and_compensates_by_lines(tmp_path: Path, monkey
     Path("lines.toml").write_text(f'schema = "thermohw-recipe/1"\n{TOML}\n')
     told = call_json("calibrate", "net.npz", "--recipe", "lines.toml", "--kt", 1.3, "--seed", 1, "--out", "one")
     assert told["deviations"]["gains"]["known"] == 12
-    assert told["files_drawn"] == []
+    assert [Path(file).name for file in told["files_drawn"]] == ["lines.png"]
     shown = call("calibration", "show", "one")
     assert shown.exit_code == 0, shown.output
     assert "gains of lines" in shown.stdout and "line by line" in shown.stdout
@@ -156,7 +156,7 @@ def test_what_has_no_lines_is_refused(tmp_path: Path) -> None:
     lonely = Program.uncoupled(Topology.from_pairs(3, 0, []))
     with SimulatedDevice() as device, pytest.raises(CalibrationError, match="no lines"):
         probe(device, lonely, LINES, tmp_path)
-    with SimulatedDevice() as device, pytest.raises(CalibrationError, match="recipe lines"):
+    with SimulatedDevice() as device, pytest.raises(CalibrationError, match="method lines"):
         large = Program.uncoupled(Topology.layered(700, 10))
         probe(device, large, recipe(), tmp_path)
     assert not list(tmp_path.iterdir())

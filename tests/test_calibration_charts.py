@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from thermohw.errors import DatasetError
-from thermohw.figures import calibration, calibration_differences
+from thermohw.figures import calibration, calibration_differences, line_gains, pair_knowledge
 from thermohw.figures.calibration_charts import BARS_UP_TO
 
 WANTED = np.array([-2.0, 0.5, 3.0])
@@ -48,6 +48,30 @@ def test_differences_are_drawn_pair_by_pair() -> None:
     x, y = points(figure, 0)
     np.testing.assert_array_equal(x, [0, 1, 2])
     np.testing.assert_array_equal(y, FOUND - WANTED)
+
+
+def test_gains_of_lines_are_drawn_for_each_layer() -> None:
+    gains = {"to visible": (np.full(3, np.nan), np.full(3, np.nan)), "to hidden": (FOUND, ERRORS)}
+    figure = line_gains(gains, 1.0, SCORES, UNITS)
+    first, second = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert not len(np.asarray(first.get_xdata()))  # nothing is known of these
+    np.testing.assert_array_equal(np.asarray(second.get_ydata()), FOUND)
+    assert first.get_color() != second.get_color()
+    reference = next(line for line in figure.axes[0].lines if line.get_marker() != "o")
+    assert list(np.asarray(reference.get_ydata())) == [1.0, 1.0]
+    assert line_gains(gains, 0.0, SCORES, {}).axes[0].get_ylabel() == "change of gain of couplings"
+
+
+def test_what_readings_know_of_pairs_is_drawn() -> None:
+    figure = pair_knowledge(WANTED, FOUND, np.array([0.9, 0.1, 0.4]))
+    assert figure.axes[1].get_title() == "1 of 3 couplings resolved"
+    (dots,) = [item for item in figure.axes[0].collections if len(np.asarray(item.get_offsets())) == 3]
+    np.testing.assert_array_equal(np.asarray(dots.get_array()), [0.1, 0.4, 0.9])  # best known on top
+    np.testing.assert_array_equal(np.asarray(dots.get_offsets())[-1], [WANTED[0], FOUND[0]])
+    patches: Any = figure.axes[1].patches
+    assert sum(patch.get_height() for patch in patches) == 3
+    with pytest.raises(DatasetError, match="do not go together"):
+        pair_knowledge(WANTED, FOUND, np.array([0.9]))
 
 
 def test_many_couplings_are_drawn_without_bars() -> None:

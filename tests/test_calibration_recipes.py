@@ -29,7 +29,7 @@ settle = 0.5
 
 
 def test_the_shipped_recipes_are_whole() -> None:
-    assert recipe_names() == ("lines", "quick", "snapshots", "standard")
+    assert recipe_names() == ("lines", "pairs", "quick", "snapshots", "standard")
     for name in recipe_names():
         shipped = load_recipe(name)
         assert shipped.name == name

@@ -47,7 +47,8 @@ def calibrate(
     effects: Effects = None,
     device_seed: DeviceSeed = None,
     recipe: Annotated[
-        str, typer.Option(help="Recipe: quick, standard, snapshots, lines (big networks), or the path of one, .toml.")
+        str,
+        typer.Option(help="Recipe: quick, standard, snapshots, lines or pairs (big networks), or the path of a .toml."),
     ] = "standard",
     folder: Annotated[
         Path | None, typer.Option("--out", help="Folder of the record; calibration/PROGRAM-DEVICE if not given.")
@@ -169,8 +170,8 @@ def _seed_of(seed: int | None, place: Path) -> int:
 def _plan(
     device: ThermodynamicDevice, program: Program, recipe: Recipe, place: Path, seed: int, wanted: float | None
 ) -> Forecast:
-    if recipe.method == "lines":
-        raise CalibrationError("--target-error is of couplings; the method lines knows none by itself")
+    if recipe.by_lines:
+        raise CalibrationError(f"--target-error is of couplings, which the method {recipe.method} does not foretell")
     if wanted is None:
         raise CalibrationError("--plan-only needs the error to plan for: --target-error 0.1, in kT")
     check_wanted(wanted)

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from rich.table import Table
 
 from thermohw import figures
 from thermohw.cli.console import table
 from thermohw.estimation.agreement import Agreement
+from thermohw.estimation.basis import Floats
 from thermohw.estimation.comparison import Difference
+from thermohw.estimation.pairs import LEARNT
 from thermohw.estimation.record import CalibrationRecord
 from thermohw.report import save_figures
 
@@ -53,10 +56,8 @@ def record_tables(record: CalibrationRecord) -> list[Table]:
             "–" if quality.temperature_ratio is None else f"{quality.temperature_ratio:.4g}",
         ),
         ("worst condition", f"{quality.condition:.3g}, unit {quality.condition_unit}"),
-        ("couplings below 2 s.e.", f"{quality.unresolved} of {quality.pairs}{_named(record)}"),
+        _couplings(record),
     ]
-    if statement.method == "lines":
-        facts[-1] = ("couplings", "line by line, no pair by itself")
     return [table(title, columns, rows), table("Quality", ("what", "value"), facts)]
 
 
@@ -91,41 +92,61 @@ def told(changes: Sequence[Difference]) -> dict[str, Any]:
 
 
 def draw_record(record: CalibrationRecord, folder: Path) -> list[Path]:
-    """Draw a record; returns the file written, none for a program without couplings or of lines alone."""
-    if record.estimates.method == "lines":
+    """Draw a record: its couplings one by one where they are known, and its lines; returns the files written."""
+    found, kT, estimates = (
+        {change.name: change for change in record.deviations()},
+        record.request.device.kT,
+        record.estimates,
+    )
+    scores = np.concatenate([change.scores for change in found.values()])
+    if not scores.size:
         return []
-    found = {change.name: change for change in record.deviations()}
-    scores = np.concatenate([found[name].scores for name in found])
-    kT = record.request.device.kT
-    couplings, errors = record.estimates.values["couplings"], record.estimates.standard_error("couplings")
-    if not (scores.size and couplings.size and np.isfinite(couplings).all()):
-        return []
-    estimates = record.estimates
     units = {
         "mobility": (estimates.values["mobility"], estimates.standard_error("mobility")),
         "kT": (estimates.values["kT"], estimates.standard_error("kT")),
         "bias offset ($k_\\mathrm{B}T$)": (found["biases"].values / kT, found["biases"].errors / kT),
     }
-    drawn = figures.calibration(record.program.couplings / kT, (couplings / kT, errors / kT), scores, units)
-    return save_figures({"calibration": drawn}, folder)
+    drawn: dict[str, Figure] = {}
+    if estimates.method == "lines":
+        gains = _by_layer(estimates.values["gains"], estimates.standard_error("gains"))
+        drawn["lines"] = figures.line_gains(gains, 1.0, scores, units)
+    if record.pairs is not None:
+        couplings, learnt = record.pairs.values["couplings"], record.pairs.learnt
+        drawn["pairs"] = figures.pair_knowledge(record.program.couplings / kT, couplings / kT, learnt, LEARNT)
+    couplings = estimates.values.get("couplings", np.zeros(0))
+    if couplings.size and np.isfinite(couplings).all():
+        series = couplings / kT, estimates.standard_error("couplings") / kT
+        drawn["calibration"] = figures.calibration(record.program.couplings / kT, series, scores, units)
+    return save_figures(drawn, folder)
 
 
 def draw_changes(changes: Sequence[Difference], earlier: CalibrationRecord, folder: Path) -> list[Path]:
     """Draw what changed since an earlier record; returns the file written, none without couplings."""
-    found = {change.name: change for change in changes}
-    if "couplings" not in found:
-        return []
+    found, kT = {change.name: change for change in changes}, earlier.request.device.kT
     scores = np.concatenate([change.scores for change in changes])
-    kT, couplings = earlier.request.device.kT, found["couplings"]
-    if not (scores.size and couplings.values.size and np.isfinite(couplings.values).all()):
+    if not scores.size:
         return []
     units = {
         "change of mobility": (found["mobility"].values, found["mobility"].errors),
         "change of kT": (found["kT"].values, found["kT"].errors),
         "change of bias ($k_\\mathrm{B}T$)": (found["biases"].values / kT, found["biases"].errors / kT),
     }
+    if "gains" in found:
+        gains = _by_layer(found["gains"].values, found["gains"].errors)
+        return save_figures({"changes": figures.line_gains(gains, 0.0, scores, units)}, folder)
+    couplings = found.get("couplings")
+    if couplings is None or not (couplings.values.size and np.isfinite(couplings.values).all()):
+        return []
     drawn = figures.calibration_differences((couplings.values / kT, couplings.errors / kT), scores, units)
     return save_figures({"changes": drawn}, folder)
+
+
+def _by_layer(gains: Floats, errors: Floats) -> dict[str, tuple[Floats, Floats]]:
+    """Get gains and errors, two a unit, as those of the couplings to visible and to hidden units."""
+    values, spread = gains.reshape(-1, 2), errors.reshape(-1, 2)
+    return {
+        name: (values[:, layer], spread[:, layer]) for layer, name in enumerate(("to visible units", "to hidden units"))
+    }
 
 
 def _numbers(change: Difference) -> dict[str, Any]:
@@ -161,6 +182,18 @@ def _verdict(judged: Agreement | None, otherwise: str) -> str:
         return otherwise
     total = f"χ² = {judged.chi2:.1f} of {judged.count}, p = {judged.p:.2g}"
     return f"{total}; largest {judged.deviation:+.1f} s.e., {judged.worst}"
+
+
+def _couplings(record: CalibrationRecord) -> tuple[str, str]:
+    """Tell what is not known of couplings one by one."""
+    quality, method = record.statement.quality, record.statement.method
+    if method == "lines":
+        return "couplings", "line by line, no pair by itself"
+    unresolved = f"{quality.unresolved} of {quality.pairs}"
+    if quality.learnt is None:
+        return "couplings below 2 s.e.", f"{unresolved}{_named(record)}"
+    words = f"{unresolved}; the readings removed {quality.learnt:.2%} of the prior's variance{_named(record)}"
+    return "couplings not resolved", words
 
 
 def _named(record: CalibrationRecord) -> str:

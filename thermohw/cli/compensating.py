@@ -39,6 +39,7 @@ def compensated(
     device_seed: int | None,
     *,
     clip: bool,
+    onsite: bool = True,
 ) -> Compensated:
     """Compensate a program by a record of calibration, and tell on standard error what that did.
 
@@ -49,6 +50,7 @@ def compensated(
         effects: Profile of its imperfections.
         device_seed: Which device of its kind.
         clip: Whether couplings and biases may saturate.
+        onsite: Whether the device's J2 and J4 can be programmed.
 
     Raises:
         CalibrationError: Effects without a record; a record of another device or topology, or one that knows too
@@ -59,6 +61,8 @@ def compensated(
     if folder is None:
         if effects is not None or device_seed is not None:
             raise CalibrationError("--effects and --device-seed name the device of --calibration: give that too")
+        if not onsite:
+            raise CalibrationError("--keep-onsite says what --calibration may change: give that too")
         return Compensated(wanted, {})
     record = CalibrationRecord.load(folder)
     if device is not None:
@@ -70,8 +74,8 @@ def compensated(
             f"{there.units} units and {len(there.pairs)} pairs: a record must be of the same units and pairs"
         )
     request = record.request
-    deviations = Deviations.of(record.estimates, record.program, request.device.kT)
-    program = compensate(wanted, deviations)
+    deviations = Deviations.of(record.estimates, record.program, request.device.kT, record.pairs)
+    program = compensate(wanted, deviations, onsite=onsite)
     if not clip:
         _check_limits(record, program)
     _tell(record, deviations, wanted)

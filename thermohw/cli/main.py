@@ -208,6 +208,12 @@ def export(
     calibration_folder: Annotated[
         Path | None, typer.Option("--calibration", help="Record of calibration of the device that is compensated for.")
     ] = None,
+    keep_onsite: Annotated[
+        bool,
+        typer.Option(
+            "--keep-onsite", help="With --calibration: J2 and J4 are built in, couplings and biases alone change."
+        ),
+    ] = False,
     effects: Effects = None,
     device_seed: DeviceSeed = None,
     clip: Clip = False,
@@ -223,7 +229,9 @@ def export(
         source = open_source(target)
         program = source.runnable()
         names = exporting.parse_formats(formats, device, calibration_folder is not None)
-        made_up = compensating.compensated(program, calibration_folder, device, effects, device_seed, clip=clip)
+        made_up = compensating.compensated(
+            program, calibration_folder, device, effects, device_seed, clip=clip, onsite=not keep_onsite
+        )
         program = made_up.program
         stem = target.resolve().stem if target.is_dir() else target.stem
         require_writable(folder)

@@ -4,13 +4,14 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from thermohw.errors import CalibrationError, ProgramError
 from thermohw.estimation.basis import Floats
-from thermohw.estimation.estimates import Estimates, jackknife_errors
+from thermohw.estimation.estimates import Estimates
+from thermohw.estimation.lines import gains_of_pairs
+from thermohw.estimation.pairs import PairEstimates
+from thermohw.estimation.shrinkage import pooled, shrunk, weighted_mean
 from thermohw.program import Program
-from thermohw.topology import Topology
 
 LEAST_GAIN = 0.05
 """A coupling whose estimated gain is below it is as good as stuck: no programmed value mends it."""
@@ -35,7 +36,7 @@ class Deviations:
     heating: float
 
     @staticmethod
-    def of(estimates: Estimates, program: Program, kT: float = 1.0) -> "Deviations":
+    def of(estimates: Estimates, program: Program, kT: float = 1.0, pairs: PairEstimates | None = None) -> "Deviations":
         """Get the deviations from the estimates of a device that held a program.
 
         Each kind is shrunk towards its mean over the device by what its own scatter exceeds its errors (empirical
@@ -43,24 +44,29 @@ class Deviations:
         without an estimate, or programmed as zero, get the mean.
 
         Args:
-            estimates: By pairs, or by lines: then a coupling's gain is g_ij = g_i g_j/⟨g⟩ of its two lines, by block.
+            estimates: Of couplings one by one, or of lines: then a coupling's gain is that of its two lines
+                (`gains_of_pairs`).
             program: What the device held, without the applied biases.
             kT: Thermal energy of the spec.
+            pairs: What is known of the couplings one by one beside the lines; on-site energies and biases are then its.
 
         Raises:
             CalibrationError: The estimates are of another topology, or have no temperature.
         """
         if not estimates.topology.same_as(program.topology):
             raise CalibrationError("the estimates are of another topology than the program")
-        heating = _weighted_mean(estimates.values["kT"], _pooled(estimates.standard_error("kT"))) / kT
+        heating = weighted_mean(estimates.values["kT"], pooled(estimates.standard_error("kT"))) / kT
         if not np.isfinite(heating):
             raise CalibrationError("the estimates have no temperature, so nothing can be compensated for it")
-        factors = {name: _shrunk(*_relative(estimates, name, getattr(program, name))) for name in ("J2", "J4")}
-        offsets = _shrunk(estimates.values["biases"] - program.biases, _pooled(estimates.standard_error("biases")))
-        if estimates.method == "lines":
-            gains = _line_gains(estimates, program.topology)
+        known = estimates if pairs is None else pairs
+        factors = {name: shrunk(*_relative(known, name, getattr(program, name))) for name in ("J2", "J4")}
+        offsets = shrunk(known.values["biases"] - program.biases, pooled(known.standard_error("biases")))
+        if pairs is not None:
+            gains = _gains_one_by_one(pairs, program)
+        elif estimates.method == "lines":
+            gains = gains_of_pairs(estimates)
         else:
-            gains = _shrunk(*_relative(estimates, "couplings", program.couplings))
+            gains = shrunk(*_relative(estimates, "couplings", program.couplings))
         return Deviations(gains, offsets, factors["J2"], factors["J4"], heating)
 
 
@@ -98,61 +104,27 @@ def compensate(wanted: Program, deviations: Deviations, *, onsite: bool = True) 
         raise CalibrationError(f"the compensated program cannot run: {error}") from error
 
 
-def _relative(estimates: Estimates, name: str, programmed: Floats) -> tuple[Floats, Floats]:
+def _relative(estimates: Estimates | PairEstimates, name: str, programmed: Floats) -> tuple[Floats, Floats]:
     """Get estimates and their errors over what is programmed, NaN where that is zero."""
     known = np.where(programmed == 0, np.nan, programmed)
-    return estimates.values[name] / known, _pooled(estimates.standard_error(name)) / np.abs(known)
+    return estimates.values[name] / known, pooled(estimates.standard_error(name)) / np.abs(known)
 
 
-def _pooled(errors: Floats) -> Floats:
-    """Get the r.m.s. error of a kind for each: weights from single jackknife errors would be as noisy as these are."""
-    known = np.isfinite(errors)
-    typical = float(np.sqrt((errors[known] ** 2).mean())) if known.any() else np.nan
-    return np.where(known, typical, np.nan)
+def _gains_one_by_one(pairs: PairEstimates, program: Program) -> Floats:
+    """Get the gains (pairs,) of couplings whose errors are held to be in proportion to them.
 
+    The prior behind `pairs` is as wide for all, w J_rms. A posterior about K⁰ that has moved by s, of whose variance
+    the readings removed the share l, is under a prior of width w |J| about the same centre
 
-def _shrunk(values: Floats, errors: Floats) -> Floats:
-    """Shrink estimates towards their mean: by the scatter that their errors do not explain (DerSimonian and Laird)."""
-    mean = _weighted_mean(values, errors)
-    known = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
-    if not known.any():
-        return np.full(values.shape, mean if np.isfinite(mean) else 1.0)
-    weights = 1 / errors[known] ** 2
-    scatter = (weights * (values[known] - mean) ** 2).sum() - (known.sum() - 1)
-    spread = max(float(scatter / (weights.sum() - (weights**2).sum() / weights.sum())), 0.0) if known.sum() > 1 else 0.0
-    shrunk = np.full(values.shape, mean)
-    shrunk[known] += (values[known] - mean) * spread / (spread + errors[known] ** 2)
-    return shrunk
+        K⁰ + s J²/(l J² + (1 − l) J_rms²)
 
-
-def _weighted_mean(values: Floats, errors: Floats) -> float:
-    known = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
-    if not known.any():
-        return float("nan")
-    return float(np.average(values[known], weights=1 / errors[known] ** 2))
-
-
-def _line_gains(estimates: Estimates, topology: Topology) -> Floats:
-    """Get the gains (pairs,) of couplings from those of lines: g_ij = ḡ · g_i/⟨g_i⟩ · g_j/⟨g_j⟩, layer by layer.
-
-    ḡ is what all couplings between two layers share. Both ends tell it, one of them perhaps much better: the means over
-    their lines are weighed by the jackknife errors of these means.
+    so that small couplings of which little is known keep the centre's gain.
     """
-    values, replicates = estimates.values["gains"], estimates.replicates["gains"]
-    errors = estimates.standard_error("gains").reshape(-1, 2)
-    layer = (np.arange(topology.units) >= topology.visible).astype(np.int64)
-    relative, mean, precision = np.full((topology.units, 2), np.nan), np.zeros((2, 2)), np.zeros((2, 2))
-    for own in (0, 1):
-        for other in (0, 1):
-            rows = (layer == own) & np.isfinite(values[:, other])
-            if rows.any():
-                mean[own, other] = values[rows, other].mean()
-                error = float(jackknife_errors(replicates[:, rows, other].mean(axis=1)))
-                precision[own, other] = 1 / max(error**2, np.finfo(np.float64).tiny)
-                shrunk = _shrunk(values[rows, other], _pooled(errors[rows, other]))
-                relative[rows, other] = shrunk / shrunk.mean()
-    weight = precision + precision.T
-    common = (mean * precision + (mean * precision).T) / np.where(weight > 0, weight, 1.0)
-    pairs: NDArray[np.int32] = topology.pairs
-    one, two = layer[pairs[:, 0]], layer[pairs[:, 1]]
-    return np.asarray(common[one, two] * relative[pairs[:, 0], two] * relative[pairs[:, 1], one])
+    J, learnt = program.couplings, pairs.learnt
+    programmed = J != 0
+    if not programmed.any():
+        return np.ones(len(J))
+    known = np.where(programmed, J, 1.0)
+    share = known / (learnt * known**2 + (1 - learnt) * np.mean(J**2))
+    gains = pairs.expected / known + (pairs.values["couplings"] - pairs.expected) * share
+    return np.where(programmed, gains, gains[programmed].mean())

@@ -16,8 +16,8 @@ from thermohw.estimation.trajectories import LEAST_MEMORY, fit_law, fit_mobility
 from thermohw.topology import Topology
 
 Method = Literal["trajectories", "snapshots", "both"]
-AnyMethod = Literal["trajectories", "snapshots", "both", "lines"]
-"""Those of `estimate`, and that of `estimate_lines`."""
+AnyMethod = Literal["trajectories", "snapshots", "both", "lines", "pairs"]
+"""Those of `estimate`, that of `estimate_lines`, and that of `estimate_pairs` about the latter."""
 
 PARAMETERS = ("J2", "J4", "biases", "couplings", "mobility", "kT", "noise")
 

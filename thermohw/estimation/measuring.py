@@ -56,9 +56,9 @@ def measure(
     recipe = request.recipe
     device.program(held.with_biases(held.biases + applied))
     first, held_biases = number * runs_of(recipe, device), device.held.biases - held.biases
-    apart = recipe.method == "lines" and recipe.settle > 0 and device.as_built is not None
+    apart = recipe.by_lines and recipe.settle > 0 and device.as_built is not None
     skipped = 0 if apart else recipe.skipped
-    if recipe.method == "lines":
+    if recipe.by_lines:
         moments = LineMoments(held_biases, recipe.groups, skipped, program=held)
     else:
         moments = LaggedMoments(held_biases, recipe.groups, skipped)

@@ -2,9 +2,10 @@
 """Sums over readings for calibration pair by pair: matrices of units by units, few enough for big networks."""
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Floats, even_without_noise
@@ -58,7 +59,11 @@ class PairMoments(Observer):
             CalibrationError: Their interval is not that of the readings before.
         """
         self.interval = common_interval(self.interval, piece.interval)
-        states = piece.states[max(self.skip - piece.first_step // piece.spacing, 0) :].astype(np.float64)
+        self.take(piece.states[max(self.skip - piece.first_step // piece.spacing, 0) :])
+
+    def take(self, readings: NDArray[Any]) -> None:
+        """Take in consecutive readings (readings, chains, units), an interval apart."""
+        states = readings.astype(np.float64)
         if len(states) < 2:
             return
         x, x_next = (part.reshape(-1, states.shape[-1]) for part in (states[:-1], states[1:]))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calibration pair by pair of networks with more couplings than readings can tell: least squares with a prior."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Floats
 from thermohw.estimation.bordered import Solution, solve
 from thermohw.estimation.estimates import Estimates
+from thermohw.estimation.lines import gains_of_pairs
 from thermohw.estimation.pair_blocks import FORCE, Group, blocks, groups_of
 from thermohw.estimation.pair_moments import PairMoments, without_noise
 from thermohw.program import Program
@@ -63,7 +64,7 @@ class PairPrior:
 
     @staticmethod
     def of(lines: Estimates, program: Program, relative: float = 0.1) -> "PairPrior":
-        """Get the prior of a device: units as their lines are, couplings as programmed.
+        """Get the prior of a device: units and the gains of couplings as their lines have them.
 
         Args:
             lines: By `estimate_lines`; widths are ten of their standard errors.
@@ -76,7 +77,8 @@ class PairPrior:
         width = relative * float(np.sqrt(np.mean(program.couplings**2))) if len(program.couplings) else 0.0
         values = {name: lines.values[name] for name in OWN}
         widths = {name: WIDENING * lines.standard_error(name) for name in OWN}
-        return PairPrior(program, values, widths, lines.values["kT"], width, float(lines.values["noise"][0]))
+        expected = replace(program, couplings=gains_of_pairs(lines) * program.couplings)
+        return PairPrior(expected, values, widths, lines.values["kT"], width, float(lines.values["noise"][0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,7 @@ class PairEstimates:
         values: `J2`, `J4`, `biases`, `mobility` (units,); `couplings` (pairs,), from both ends of each pair;
             `directions` (pairs, 2) K_ij and K_ji, from one end each.
         errors: Standard deviations of the same.
+        expected: (pairs,) centre of the couplings' prior.
         learnt: (pairs,) share of each coupling's prior variance that the readings removed.
         condition: Largest condition number of partners' second moments, features scaled to one.
         coupling_width: Of the prior.
@@ -96,19 +99,24 @@ class PairEstimates:
     topology: Topology
     values: dict[str, Floats]
     errors: dict[str, Floats]
+    expected: Floats
     learnt: Floats
     condition: float
     coupling_width: float
+
+    def standard_error(self, name: str) -> Floats:
+        """Get the standard deviations of a parameter's components."""
+        return self.errors[name]
 
     @property
     def resolved(self) -> int:
         """Get the number of couplings of whose variance the readings removed half."""
         return int((self.learnt >= LEARNT).sum())
 
-    def unresolved(self, most: int | None = None) -> NDArray[np.int32]:
-        """Get the pairs (unresolved, 2) that are known from the prior rather than from readings, the worst first."""
+    def unresolved(self) -> NDArray[np.int64]:
+        """Get the numbers of the pairs that are known from the prior rather than from readings, the worst first."""
         order = np.argsort(self.learnt, kind="stable")
-        return self.topology.pairs[order[self.learnt[order] < LEARNT][:most]]
+        return order[self.learnt[order] < LEARNT]
 
 
 def estimate_pairs(moments: PairMoments, prior: PairPrior) -> PairEstimates:
@@ -202,4 +210,4 @@ def _put_together(
     values["couplings"] = program.couplings + (both / variances).sum(axis=1) / precision
     found["couplings"] = 1 / np.sqrt(precision)
     learnt = np.clip(1 - 1 / (precision * width), 0.0, 1.0)
-    return PairEstimates(program.topology, values, found, learnt, condition, prior.coupling_width)
+    return PairEstimates(program.topology, values, found, program.couplings, learnt, condition, prior.coupling_width)

@@ -15,6 +15,8 @@ from thermohw.estimation.excitation import applied_biases
 from thermohw.estimation.lines import FEATURES, LineMoments, estimate_lines
 from thermohw.estimation.measuring import measure, runs_of
 from thermohw.estimation.moments import LaggedMoments
+from thermohw.estimation.pair_moments import MATRICES, PairMoments
+from thermohw.estimation.pairs import PairEstimates, PairPrior, estimate_pairs
 from thermohw.estimation.readings import Readings, check_csv, file_of
 from thermohw.estimation.recipes import Recipe
 from thermohw.estimation.request import Request, identity
@@ -58,10 +60,27 @@ class Probe:
             CalibrationError: Too few readings, features that did not vary independently, or noise that cannot be told.
         """
         noise, method = self.request.recipe.noise, self.method
-        if isinstance(self.moments, LineMoments) or method == "lines":
-            assert isinstance(self.moments, LineMoments)  # as the recipe says
+        if isinstance(self.moments, LineMoments):
             return estimate_lines(self.moments, noise)
+        assert method != "lines" and method != "pairs"  # moments are as the recipe says
         return estimate(self.moments, self.program.topology, method, noise)
+
+    def estimate_pairs(self, lines: Estimates) -> PairEstimates | None:
+        """Estimate couplings one by one from the readings in the folder, about their lines; None if nobody asked.
+
+        Raises:
+            CalibrationError: Lines that are no prior: a mobility or temperature that is not positive.
+            FileFormatError: A file of readings is damaged.
+            StorageError: It cannot be read.
+        """
+        recipe, program = self.request.recipe, self.program
+        if recipe.method != "pairs":
+            return None
+        prior = PairPrior.of(lines, program, recipe.coupling_width)
+        total = PairMoments(np.zeros(program.units))
+        for number in range(recipe.patterns):
+            total.absorb(Readings.load(self.folder, number, program.digest, program).pair_moments())
+        return estimate_pairs(total, prior)
 
 
 def probe(
@@ -107,7 +126,7 @@ def probe(
     runs = runs_of(recipe, device)
     for number, applied in enumerate(patterns):
         if file_of(folder, number).exists():
-            readings = Readings.load(folder, number, held.digest, held if recipe.method == "lines" else None)
+            readings = Readings.load(folder, number, held.digest, held if recipe.by_lines else None)
         else:
             shown = _shifted(progress, number * runs, recipe.patterns * runs)
             readings = measure(device, held, applied, request, number, shown)
@@ -138,22 +157,25 @@ def _claim(device: ThermodynamicDevice, program: Program, recipe: Recipe, folder
 def _check(device: ThermodynamicDevice, program: Program, recipe: Recipe, as_csv: bool) -> None:
     """Refuse, before anything is written, what cannot be done."""
     spec, units = device.spec, program.topology.units
-    lines = recipe.method == "lines"
-    if lines and not len(program.couplings):
+    if recipe.by_lines and not len(program.couplings):
         raise CalibrationError("the program has no couplings, so that there are no lines: take the method both")
-    if not spec.trajectories and recipe.method in ("trajectories", "lines"):
+    if not spec.trajectories and (recipe.by_lines or recipe.method == "trajectories"):
         raise CalibrationError(
             f"{spec.name} cannot read out states during a run; a recipe for it has the method snapshots, or both"
         )
     if not spec.trajectories and not recipe.settle:
         raise CalibrationError(f"{spec.name} is read at the end of runs; settle must be the length of such a run")
-    numbers = units * len(FEATURES) ** 2 if lines else Basis(units).size ** 2
+    numbers = units * len(FEATURES) ** 2 if recipe.by_lines else Basis(units).size ** 2
     size = recipe.groups * PRODUCTS * numbers * 8
+    if recipe.method == "pairs":
+        size = max(size, len(MATRICES) * units**2 * 8)
     if size > MOST_BYTES:
         raise CalibrationError(
             f"the sums of {units} units in {recipe.groups} groups take {size / 2**30:.1f} GiB; at most "
-            f"{MOST_BYTES / 2**30:g} GiB are held: fewer groups, fewer units, or line by line (recipe lines)"
+            f"{MOST_BYTES / 2**30:g} GiB are held: fewer groups, fewer units, or line by line (method lines)"
         )
+    if as_csv and recipe.method == "pairs":
+        raise CalibrationError("the method pairs goes through the readings once more: keep them as npz")
     if as_csv:
         check_csv(recipe.chains * recipe.readings * units)
 

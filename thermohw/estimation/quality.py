@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a fit can be believed: white residuals, reciprocal couplings, the right temperature, enough data."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from thermohw.estimation.agreement import Agreement, agreement
@@ -10,6 +13,7 @@ from thermohw.estimation.estimates import Estimates, jackknife_errors
 from thermohw.estimation.interpolation import transition
 from thermohw.estimation.means import ReadingMeans
 from thermohw.estimation.moments import LaggedMoments, Moments
+from thermohw.estimation.pairs import PairEstimates
 from thermohw.estimation.regression import Regressors, scaled_condition
 from thermohw.estimation.sums import ReadingSums
 from thermohw.topology import Topology
@@ -43,9 +47,16 @@ class Quality(BaseModel):
     temperature_ratio: float | None = Field(description="mean kT over the stated one")
     condition: float = Field(description="largest condition number of a unit's regression, features scaled to one")
     condition_unit: int = Field(description="whose it is")
-    unresolved: int = Field(ge=0, description=f"couplings that differ from zero by less than {RESOLVED:g} s.e.")
+    unresolved: int = Field(
+        ge=0,
+        description=f"couplings that differ from zero by less than {RESOLVED:g} s.e.; with a prior, those of whose "
+        "variance the readings removed less than half; by lines all",
+    )
     pairs: int = Field(ge=0, description="couplings in all")
-    least_known: tuple[Pair, ...] = Field(description="unresolved couplings with the largest standard errors")
+    least_known: tuple[Pair, ...] = Field(description="unresolved couplings of which least is known")
+    learnt: float | None = Field(
+        default=None, ge=0, le=1, description="mean share of the couplings' prior variance that the readings removed"
+    )
 
 
 def judge(moments: LaggedMoments, estimates: Estimates, kT: float) -> Quality:
@@ -116,13 +127,17 @@ def _unresolved(estimates: Estimates) -> tuple[int, tuple[Pair, ...]]:
     couplings, errors = estimates.values["couplings"], estimates.standard_error("couplings")
     weak = np.flatnonzero(~(np.abs(couplings) >= RESOLVED * errors))  # also those that are not known
     order = weak[np.argsort(-np.nan_to_num(errors[weak], nan=np.inf), kind="stable")][:NAMED]
-    found = [pair for pair in order if np.isfinite(errors[pair])]
-    named = tuple(
+    return len(weak), named_pairs(estimates, order[np.isfinite(errors[order])])
+
+
+def named_pairs(estimates: Estimates | PairEstimates, which: NDArray[np.integer[Any]]) -> tuple[Pair, ...]:
+    """Get couplings by their numbers, with units and errors."""
+    couplings, errors = estimates.values["couplings"], estimates.standard_error("couplings")
+    return tuple(
         Pair(
             units=(int(estimates.topology.pairs[pair, 0]), int(estimates.topology.pairs[pair, 1])),
             coupling=float(couplings[pair]),
             standard_error=float(errors[pair]),
         )
-        for pair in found
+        for pair in which
     )
-    return len(weak), named

@@ -12,12 +12,15 @@ from thermohw.errors import CalibrationError, FileFormatError
 from thermohw.estimation.basis import Floats
 from thermohw.estimation.lines import LineMoments
 from thermohw.estimation.moments import LaggedMoments
+from thermohw.estimation.pair_moments import PairMoments
 from thermohw.program import Program
 from thermohw.storage import load_arrays, save_arrays, write_atomically
 
 SCHEMA = "thermohw-calibration-readings/2"
 MOST_IN_CSV = 2_000_000
 """Numbers that go into a CSV file."""
+READINGS_AT_ONCE = 4096
+"""Readings of all units whose powers are held at a time."""
 
 _NAMES = ("number", "program", "applied", "interval", "dt", "seconds", "counts", "products")
 
@@ -41,6 +44,21 @@ class Readings:
     trajectory: NDArray[np.float32] | None
     dt: float
     seconds: float
+
+    def pair_moments(self) -> PairMoments:
+        """Get the sums of all pairs over the readings, a few chains at a time.
+
+        Raises:
+            CalibrationError: The readings are not at hand.
+        """
+        if self.trajectory is None:
+            raise CalibrationError(f"pattern {self.number}: of its readings only the sums are at hand")
+        total = PairMoments(self.moments.applied, interval=self.moments.interval)
+        chains, readings, _ = self.trajectory.shape
+        together = max(READINGS_AT_ONCE // readings, 1)
+        for first in range(0, chains, together):
+            total.take(self.trajectory[first : first + together].transpose(1, 0, 2))
+        return total
 
     def save(self, folder: Path, as_csv: bool = False) -> list[Path]:
         """Write the readings and their sums as `.npz`, or the readings as CSV beside the sums.
@@ -95,8 +113,10 @@ class Readings:
         if moments is None or products.shape != moments.products.shape:
             raise FileFormatError(f"{path}: sums of shape {products.shape} are not those of {len(applied)} units")
         moments.counts, moments.products = counts, products
-        dt, seconds = float(arrays["dt"]), float(arrays["seconds"])
-        return Readings(number, program, moments, arrays.get("readings"), dt, seconds)
+        trajectory = arrays.get("readings")
+        if trajectory is not None and (trajectory.ndim != 3 or trajectory.shape[2] != len(applied)):
+            raise FileFormatError(f"{path}: readings of shape {trajectory.shape} are not those of {len(applied)} units")
+        return Readings(number, program, moments, trajectory, float(arrays["dt"]), float(arrays["seconds"]))
 
 
 def file_of(folder: Path, number: int) -> Path:

@@ -25,7 +25,7 @@ class Recipe(BaseModel):
 
     name: str = Field(min_length=1, max_length=64, description="what it is called")
     description: str = Field(min_length=1, max_length=4000, description="what it is for")
-    method: AnyMethod = Field(description="how estimates are made: trajectories, snapshots, both, or lines")
+    method: AnyMethod = Field(description="how estimates are made: trajectories, snapshots, both, lines, or pairs")
     interval: float = Field(gt=0, description="Δ, time between readings")
     readings: int = Field(ge=LAGS, le=10**7, description="readings of a chain after it has settled")
     chains: int = Field(ge=2, le=10**7, description="chains under each pattern, a multiple of the groups")
@@ -36,6 +36,9 @@ class Recipe(BaseModel):
     groups: int = Field(default=20, ge=2, le=1000, description="groups of chains behind the standard errors")
     noise: float | None = Field(
         default=None, ge=0, description="standard deviation of the noise of readings; estimated if left out"
+    )
+    coupling_width: float = Field(
+        default=0.1, gt=0, le=10, description="for pairs: how far a coupling may be off, over the r.m.s. of all"
     )
     valid_days: float | None = Field(default=None, gt=0, description="days after which a record is called old")
 
@@ -50,6 +53,11 @@ class Recipe(BaseModel):
             if round(steps) < 1 or abs(steps - round(steps)) > 1e-6 * steps:
                 raise ValueError(f"interval must be a whole number of steps dt, got {self.interval:g} / {self.dt:g}")
         return self
+
+    @property
+    def by_lines(self) -> bool:
+        """Get whether sums are kept unit by unit, rather than of all units together."""
+        return self.method in ("lines", "pairs")
 
     @property
     def skipped(self) -> int:

@@ -16,12 +16,22 @@ from thermohw.estimation.estimates import Estimates
 from thermohw.estimation.estimates_file import load_estimates, names_of, save_estimates
 from thermohw.estimation.line_quality import judge_lines
 from thermohw.estimation.lines import LineMoments
+from thermohw.estimation.pairs import PairEstimates
+from thermohw.estimation.pairs_file import load_pairs, save_pairs
 from thermohw.estimation.probing import Probe
 from thermohw.estimation.quality import Quality, judge
 from thermohw.estimation.request import FILE as REQUEST_FILE
 from thermohw.estimation.request import Request, identity, same_device
 from thermohw.estimation.sealed import file_digest, write_sealed
-from thermohw.estimation.statement import ESTIMATES_FILE, FILE, PROGRAM_FILE, SCHEMA, Parameter, Statement
+from thermohw.estimation.statement import (
+    ESTIMATES_FILE,
+    FILE,
+    PAIRS_FILE,
+    PROGRAM_FILE,
+    SCHEMA,
+    Parameter,
+    Statement,
+)
 from thermohw.program import Program
 
 _log = logging.getLogger(__name__)
@@ -36,12 +46,14 @@ class CalibrationRecord:
         statement: What `record.json` says.
         program: What was calibrated, as the device holds it.
         estimates: What was found.
+        pairs: Of couplings one by one, where lines were found first; None if nobody asked.
     """
 
     folder: Path
     statement: Statement
     program: Program
     estimates: Estimates
+    pairs: PairEstimates | None = None
 
     @classmethod
     def of(cls, probed: Probe) -> Self:
@@ -55,19 +67,23 @@ class CalibrationRecord:
         estimates = probed.estimate()
         save_estimates(folder / ESTIMATES_FILE, estimates)
         names = [REQUEST_FILE, PROGRAM_FILE, ESTIMATES_FILE, *sorted(path.name for path in folder.glob("pattern-*.*"))]
+        pairs = probed.estimate_pairs(estimates)
+        if pairs is not None:
+            save_pairs(folder / PAIRS_FILE, pairs)
+            names.append(PAIRS_FILE)
         statement = Statement(
             date=datetime.now(UTC).replace(microsecond=0),
             version=__version__,
             request=request,
             method=probed.method,
-            parameters={name: Parameter.of(estimates, name) for name in names_of(probed.method)},
+            parameters={name: Parameter.of(estimates, name) for name in names_of(estimates.method)},
             reasons=dict(estimates.reasons),
-            quality=_judge(probed, estimates),
+            quality=_judge(probed, estimates, pairs),
             seconds=float(probed.seconds.sum()),
             files={name: file_digest(folder / name) for name in names},
         )
         write_sealed(folder / FILE, SCHEMA, statement.model_dump(mode="json"))
-        return cls(folder, statement, probed.program, estimates)
+        return cls(folder, statement, probed.program, estimates, pairs)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -93,7 +109,8 @@ class CalibrationRecord:
         names = names_of(estimates.method)
         if any(statement.parameters.get(name) != Parameter.of(estimates, name) for name in names):
             raise CalibrationError(f"{place}: {FILE} and {ESTIMATES_FILE} are not of one calibration")
-        return cls(place, statement, program, estimates)
+        pairs = load_pairs(place / PAIRS_FILE, program) if statement.method == "pairs" else None
+        return cls(place, statement, program, estimates, pairs)
 
     @property
     def request(self) -> Request:
@@ -150,8 +167,8 @@ class CalibrationRecord:
             _log.warning("%s", self.outdated)
 
 
-def _judge(probed: Probe, estimates: Estimates) -> Quality:
+def _judge(probed: Probe, estimates: Estimates, pairs: PairEstimates | None) -> Quality:
     moments, kT = probed.moments, probed.request.device.kT
     if isinstance(moments, LineMoments):
-        return judge_lines(moments, estimates, kT)
+        return judge_lines(moments, estimates, kT, pairs)
     return judge(moments, estimates, kT)

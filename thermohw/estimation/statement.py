@@ -16,9 +16,9 @@ from thermohw.estimation.request import Request
 from thermohw.estimation.sealed import read_model
 
 SCHEMA = "thermohw-calibration/1"
-FILE, ESTIMATES_FILE, PROGRAM_FILE = "record.json", "estimates.npz", "program.npz"
+FILE, ESTIMATES_FILE, PAIRS_FILE, PROGRAM_FILE = "record.json", "estimates.npz", "pairs.npz", "program.npz"
 
-_FILE_NAME = re.compile(r"request\.json|program\.npz|estimates\.npz|pattern-[0-9]{3,4}\.(npz|csv)")
+_FILE_NAME = re.compile(r"request\.json|program\.npz|estimates\.npz|pairs\.npz|pattern-[0-9]{3,4}\.(npz|csv)")
 
 
 class Parameter(BaseModel):
@@ -64,7 +64,10 @@ class Statement(BaseModel):
         """
         statement = read_model(path, SCHEMA, Statement)
         strange = [name for name in statement.files if not _FILE_NAME.fullmatch(name)]
-        if strange or not {REQUEST_FILE, PROGRAM_FILE, ESTIMATES_FILE} <= statement.files.keys():
+        needed = {REQUEST_FILE, PROGRAM_FILE, ESTIMATES_FILE}
+        if statement.method == "pairs":
+            needed.add(PAIRS_FILE)
+        if strange or not needed <= statement.files.keys():
             raise FileFormatError(f"{path}: its list of files is not that of a record")
         return statement
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
@@ -72,6 +73,67 @@ def calibration_differences(differences: Series, scores: ArrayLike, units: Mappi
     return figure
 
 
+def line_gains(
+    gains: Mapping[str, Series], as_programmed: float, scores: ArrayLike, units: Mapping[str, Series]
+) -> Figure:
+    """Draw a calibration by lines, or what changed between two: gains unit by unit, scores, and what units are.
+
+    Args:
+        gains: Up to two, by what the legend calls them: (units,) and standard errors each, NaN where there are none.
+        as_programmed: What a gain is where all is as programmed, or nothing has changed.
+        scores: (n,) deviations of all parameters in standard errors.
+        units: By the label of its axis, (units,) values and standard errors each; NaN where nothing is known.
+
+    Raises:
+        DatasetError: No scores.
+    """
+    figure, (first, second, *rest) = _panels(len(units))
+    first.axhline(as_programmed, color=GREY, linewidth=0.8, zorder=0)
+    for colour, (label, (values, errors)) in zip((BLUE, RED), gains.items(), strict=False):
+        found, spread = np.asarray(values, np.float64), np.asarray(errors, np.float64)
+        known = np.isfinite(found) & np.isfinite(spread)
+        _points(first, np.flatnonzero(known).astype(np.float64), found[known], spread[known], colour, label)
+    first.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8, frameon=False)
+    first.set(xlabel="unit", ylabel="gain of couplings" if as_programmed else "change of gain of couplings")
+    _histogram(second, as_numbers("scores", scores, "n"))
+    _per_unit(rest, units)
+    return figure
+
+
+def pair_knowledge(programmed: ArrayLike, couplings: ArrayLike, learnt: ArrayLike, resolved: float = 0.5) -> Figure:
+    """Draw couplings found with a prior: against the programmed ones, and how much of each the readings know.
+
+    Args:
+        programmed: (pairs,) couplings, kT.
+        couplings: (pairs,) as found, kT.
+        learnt: (pairs,) share of the prior's variance that the readings removed, 0 to 1.
+        resolved: Share from which a coupling counts as resolved.
+
+    Raises:
+        DatasetError: Wrong shapes.
+    """
+    wanted, found = as_numbers("programmed", programmed, "pairs"), as_numbers("couplings", couplings, "pairs")
+    shares = as_numbers("learnt", learnt, "pairs")
+    if not len(wanted) == len(found) == len(shares):
+        raise DatasetError(
+            f"{len(wanted)} pairs, {len(found)} couplings and {len(shares)} shares learnt do not go together"
+        )
+    figure, (first, second) = _panels(0)
+    low, high = float(min(wanted.min(), found.min())), float(max(wanted.max(), found.max()))
+    first.axline((low, low), (high + (high == low), high + (high == low)), color=GREY, linewidth=0.8, zorder=0)
+    order = np.argsort(shares)
+    dots = first.scatter(wanted[order], found[order], 5, shares[order], cmap="viridis", vmin=0, vmax=1, rasterized=True)
+    bar = figure.colorbar(dots, ax=first)
+    bar.set_label("known from readings", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+    first.set(xlabel="programmed coupling ($k_\\mathrm{B}T$)", ylabel="coupling, prior and readings ($k_\\mathrm{B}T$)")
+    second.hist(shares, np.linspace(0, 1, 41).tolist(), color=LIGHT_BLUE)
+    second.axvline(resolved, color=RED, linewidth=1.2)
+    second.set_title(f"{int((shares >= resolved).sum())} of {len(shares)} couplings resolved", fontsize=9)
+    second.set(xlabel="share of the prior's variance removed", ylabel="couplings")
+    return figure
+
+
 def _panels(below: int) -> tuple[Figure, list[Axes]]:
     """Lay out two panels above, and panels for units below."""
     figure = Figure(figsize=(8.2, 3.4 + (2.4 if below else 0)), layout="constrained")
@@ -85,10 +147,11 @@ def _panels(below: int) -> tuple[Figure, list[Axes]]:
     return figure, panels
 
 
-def _points(axes: Axes, x: Floats, y: Floats, errors: Floats) -> None:
+def _points(axes: Axes, x: Floats, y: Floats, errors: Floats, colour: str = BLUE, label: str | None = None) -> None:
     bars = errors if len(x) <= BARS_UP_TO else None
-    size, colour = (3, BLUE) if len(x) <= CROWDED else (2, LIGHT_BLUE)
-    axes.errorbar(x, y, bars, fmt="o", color=BLUE, markersize=size, elinewidth=0.8, ecolor=colour)
+    size, strength = (3, 1.0) if len(x) <= CROWDED else (2, 0.3)
+    bar = to_rgba(colour, strength)
+    axes.errorbar(x, y, bars, fmt="o", color=colour, markersize=size, elinewidth=0.8, ecolor=bar, label=label)
 
 
 def _histogram(axes: Axes, scores: Floats) -> None:
