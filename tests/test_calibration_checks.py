@@ -123,7 +123,7 @@ def as_theta(found: Estimates) -> tuple[Floats, Floats]:
     return np.concatenate([*values, np.log(mobility), [np.log(kT)]]), np.concatenate(errors)
 
 
-@pytest.mark.skipif(find_spec("thermox") is None, reason='thermox is not installed (extra "bench")')
+@pytest.mark.skipif(find_spec("thermox") is None, reason='thermox is not installed (extra "reference")')
 def test_thermox_finds_the_same_by_maximum_likelihood() -> None:
     process = OrnsteinUhlenbeck(readings=60, chains=40)
     moments = [
