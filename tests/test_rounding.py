@@ -21,6 +21,7 @@ from thermohw.training.quadratic import PathQuadratic
 from thermohw.training.quantized import RoundingMethod, quantize_program
 from thermohw.training.reduction import reduce_moments
 from thermohw.training.rounding import RoundingProblem, distortion, full_quadratic, round_to_likelihood
+from thermohw.training.trained import TrainingRun
 
 GRIDS: list[tuple[int, GridName]] = [(2, "ternary"), (3, "uniform"), (3, "power-of-two"), (5, "uniform")]
 CASES = [(name, *grid) for name in TOPOLOGIES for grid in GRIDS]
@@ -38,11 +39,20 @@ def trained(topology: Topology) -> tuple[Program, PathMoments]:
     return Program(topology, np.full(units, 10.0), np.full(units, 10.0), biases, couplings), moments
 
 
-def make_problem(name: str, bits: int, grid: GridName) -> RoundingProblem:
+def make_problem(name: str, bits: int, grid: GridName, uneven: bool = False) -> RoundingProblem:
     program, moments = trained(TOPOLOGIES[name])
     scale = choose_scale(program.biases, BIAS_BITS)
     shift = Grid(BIAS_BITS).nearest(program.biases, scale) * scale - program.biases
-    return RoundingProblem(program, moments, Grid(bits, grid), shift, reduce_moments(moments.second, 0.0), seed=1)
+    gains = uneven_gains(program) if uneven else None
+    return RoundingProblem(program, moments, Grid(bits, grid), shift, reduce_moments(moments.second, 0.0), 1, gains)
+
+
+def uneven_gains(program: Program) -> Floats:
+    """Get gains of couplings that units share, and one that has the wrong sign."""
+    lines = np.exp(np.random.default_rng(5).normal(scale=0.3, size=program.units))
+    gains: Floats = lines[program.topology.pairs].prod(axis=1)
+    gains[-1] *= -1
+    return gains
 
 
 def dense_hessian(quadratic: PathQuadratic) -> Floats:
@@ -56,7 +66,8 @@ def single_changes(problem: RoundingProblem, hessian: Floats, index: NDArray[np.
     pairs = len(error)
     slope, curvature = (hessian @ d)[:pairs, None], np.diag(hessian)[:pairs, None]
     codes = problem.grid.codes
-    move = (codes[None, :] - codes[index][:, None]) * scales[problem.block_of][:, None]
+    gains = np.ones(pairs) if problem.gains is None else problem.gains
+    move = (codes[None, :] - codes[index][:, None]) * (gains * scales[problem.block_of])[:, None]
     return slope * move + 0.5 * curvature * move**2
 
 
@@ -82,9 +93,12 @@ def test_distortion_is_the_second_order_of_the_likelihood(name: str) -> None:
 # The descent
 
 
+@pytest.mark.parametrize("uneven", [False, True])
 @pytest.mark.parametrize(("name", "bits", "grid"), CASES)
-def test_descent_never_rises_and_ends_where_no_single_change_helps(name: str, bits: int, grid: GridName) -> None:
-    problem = make_problem(name, bits, grid)
+def test_descent_never_rises_and_ends_where_no_single_change_helps(
+    name: str, bits: int, grid: GridName, uneven: bool
+) -> None:
+    problem = make_problem(name, bits, grid, uneven)
     hessian = dense_hessian(problem.quadratic)
     scales = problem.scales(np.full(len(problem.blocks), 0.8))
     index = problem.dithered(scales)
@@ -125,6 +139,7 @@ def test_descent_finds_the_least_distortion_of_all_tables() -> None:
 def sequential_in_full(problem: RoundingProblem, scales: Floats) -> NDArray[np.int32]:
     """Round row by row with the Hessian written out: solve for the open couplings of the row after each rounding."""
     pairs, exact = problem.program.topology.pairs, problem.program.couplings
+    gains = np.ones(len(pairs)) if problem.gains is None else problem.gains
     hessian = dense_hessian(problem.quadratic)
     d = np.concatenate([np.zeros(len(pairs)), problem.shift])
     index = np.zeros(len(pairs), np.int32)
@@ -135,14 +150,15 @@ def sequential_in_full(problem: RoundingProblem, scales: Floats) -> NDArray[np.i
             d[still] = 0
             d[still] = -np.linalg.solve(hessian[np.ix_(still, still)], (hessian @ d)[still])
             levels = problem.grid.codes * scales[problem.block_of[p]]
-            index[p] = np.argmin(np.abs(exact[p] + d[p] - levels))
-            d[p] = levels[index[p]] - exact[p]
+            index[p] = np.argmin(np.abs(exact[p] + d[p] / gains[p] - levels))
+            d[p] = gains[p] * (levels[index[p]] - exact[p])
     return index
 
 
+@pytest.mark.parametrize("uneven", [False, True])
 @pytest.mark.parametrize(("name", "bits", "grid"), CASES)
-def test_sequential_rounding_is_that_of_the_hessian(name: str, bits: int, grid: GridName) -> None:
-    problem = make_problem(name, bits, grid)
+def test_sequential_rounding_is_that_of_the_hessian(name: str, bits: int, grid: GridName, uneven: bool) -> None:
+    problem = make_problem(name, bits, grid, uneven)
     scales = problem.scales(np.full(len(problem.blocks), 0.8))
     plain = problem.sequential(scales, 0.0)
     assert np.array_equal(plain, sequential_in_full(problem, scales))
@@ -184,6 +200,12 @@ def test_random_rounding_is_unbiased_and_nearest_is_not(bits: int, grid: GridNam
 # Whole tables
 
 
+def small_run() -> TrainingRun:
+    """Train on three small glyphs."""
+    glyphs = Images(datasets.glyphs("012", size=8).pixels, np.arange(3), "small glyphs")
+    return train(glyphs, overrides={"hidden": 32, "dt": 5e-3})
+
+
 @pytest.mark.parametrize(("name", "bits", "grid"), CASES)
 def test_tables_beat_nearest_rounding_and_are_reproducible(name: str, bits: int, grid: GridName) -> None:
     program, moments = trained(TOPOLOGIES[name])
@@ -201,8 +223,7 @@ def test_tables_beat_nearest_rounding_and_are_reproducible(name: str, bits: int,
 
 
 def test_modes_survive_where_nearest_rounding_bends_them() -> None:
-    glyphs = Images(datasets.glyphs("012", size=8).pixels, np.arange(3), "small glyphs")
-    run = train(glyphs, overrides={"hidden": 32, "dt": 5e-3})
+    run = small_run()
     methods: tuple[RoundingMethod, ...] = ("nearest", "mse", "likelihood")
     found = {method: quantize_program(run.program, 3, method, moments=run.moments, seed=1) for method in methods}
     shifts = {
@@ -217,6 +238,21 @@ def test_modes_survive_where_nearest_rounding_bends_them() -> None:
     for each in found.values():
         assert each.table.provenance["distortion"] == f"{each.distortion:.6g}"
         assert each.table.provenance["program"] == run.program.digest
+
+
+@pytest.mark.parametrize("bits", [3, 4])
+def test_errors_are_those_of_the_device_that_the_table_is_for(bits: int) -> None:
+    run = small_run()
+    assert run.moments is not None
+    gains = np.abs(uneven_gains(run.program))
+    program = replace(run.program, couplings=run.program.couplings / gains)  # compensated
+    aware = quantize_program(program, bits, moments=run.moments, seed=1, gains=gains)
+    blind = quantize_program(program, bits, moments=run.moments, seed=1)
+    on_the_device = [replace(program, couplings=each.table.program.couplings * gains) for each in (aware, blind)]
+    wanted = replace(program, couplings=run.program.couplings)
+    losses = [distortion(wanted, replace(each, biases=wanted.biases), run.moments) for each in on_the_device]
+    assert aware.distortion == pytest.approx(losses[0], rel=0.05)  # the same, but for rounded biases
+    assert losses[0] < 0.85 * losses[1]
 
 
 def test_the_seed_is_chosen_and_recorded() -> None:

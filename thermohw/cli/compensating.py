@@ -10,6 +10,7 @@ from thermohw.cli.calibration_telling import notes
 from thermohw.cli.console import err
 from thermohw.cli.options import open_device
 from thermohw.errors import CalibrationError
+from thermohw.estimation.basis import Floats
 from thermohw.estimation.compensation import Deviations, compensate
 from thermohw.estimation.record import CalibrationRecord
 from thermohw.estimation.request import identity, same_device
@@ -25,10 +26,12 @@ class Compensated:
     Attributes:
         program: What is to be programmed.
         provenance: Record, device and the program that was wanted, by name.
+        gains: (pairs,) what the device makes of a programmed coupling, both over the kT that they are held to; None: 1.
     """
 
     program: Program
     provenance: dict[str, str]
+    gains: Floats | None = None
 
 
 def compensated(
@@ -86,7 +89,7 @@ def compensated(
         "calibration.sha256": file_digest(folder / FILE),
         "device": request.device.name,
     }
-    return Compensated(program, provenance)
+    return Compensated(program, provenance, deviations.gains / deviations.heating)
 
 
 def _tell(record: CalibrationRecord, deviations: Deviations, wanted: Program) -> None:

@@ -2,7 +2,6 @@
 """What `export` writes: coupling tables in several formats, and the netlist of an RC network."""
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from thermohw.backends import RCCircuit
 from thermohw.cards import RCCard, load_card
+from thermohw.cli.compensating import Compensated
 from thermohw.cli.console import table
 from thermohw.cli.sources import Source
 from thermohw.errors import CardError, TableError
@@ -57,8 +57,7 @@ def quantize(
     grid: str,
     bias_bits: int | None,
     seed: int | None,
-    program: Program,
-    provenance: Mapping[str, str],
+    made_up: Compensated,
 ) -> QuantizedProgram:
     """Quantize a program, as a source tells; spurious modes are for `notes` to tell.
 
@@ -69,8 +68,7 @@ def quantize(
         grid: Name of a grid.
         bias_bits: Bits a bias; None: as `bits`, but no fewer than 8.
         seed: Of the random rounding.
-        program: What is rounded: the source's own, or one compensated for a device.
-        provenance: What else the table is to tell.
+        made_up: What is rounded: the source's own, or one compensated for a device.
 
     Raises:
         TableError: Bits, method or grid that do not exist.
@@ -81,10 +79,10 @@ def quantize(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SpuriousModesWarning)
         quantized = quantize_program(
-            program, bits, cast(RoundingMethod, chosen),
-            grid=cast(GridName, grid), bias_bits=bias_bits, seed=seed, moments=moments,
+            made_up.program, bits, cast(RoundingMethod, chosen), grid=cast(GridName, grid),
+            bias_bits=bias_bits, seed=seed, moments=moments, gains=made_up.gains,
         )  # fmt: skip
-    return replace(quantized, table=quantized.table.with_provenance(provenance))
+    return replace(quantized, table=quantized.table.with_provenance(made_up.provenance))
 
 
 def notes(quantized: QuantizedProgram) -> list[str]:

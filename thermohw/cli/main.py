@@ -238,7 +238,7 @@ def export(
         files: list[Path] = []
         told: dict[str, Any] = {}
         if names != ["spice"]:
-            quantized = exporting.quantize(source, bits, method, grid, bias_bits, seed, program, made_up.provenance)
+            quantized = exporting.quantize(source, bits, method, grid, bias_bits, seed, made_up)
             errors = quantized.table.report(program)
             told = exporting.summary(quantized, errors)
             if not as_json:

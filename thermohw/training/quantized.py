@@ -4,6 +4,9 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from thermohw.errors import TableError, TrainingError
 from thermohw.program import Program
 from thermohw.tables import CouplingTable
@@ -44,6 +47,7 @@ def quantize_program(
     bias_bits: int | None = None,
     seed: int | None = None,
     moments: PathMoments | None = None,
+    gains: NDArray[np.float64] | None = None,
 ) -> QuantizedProgram:
     """Round a program, in k_BT, to a coupling table, and compare the two.
 
@@ -55,6 +59,8 @@ def quantize_program(
         bias_bits: Bits a bias; None: as `bits`, but no fewer than 8.
         seed: Of the random rounding of `likelihood`; None chooses one.
         moments: Path moments of the training.
+        gains: (pairs,) what the device makes of a programmed coupling, over it; None: 1. The errors that count by
+            `likelihood`, and in the distortion, are those of the device's couplings.
 
     Raises:
         TableError: Bits outside the grid's range, an unknown method or grid, or an energy no longer bounded below.
@@ -76,9 +82,9 @@ def quantize_program(
             "not there: train again, or take the method mse"
         )
     else:
-        table = round_to_likelihood(program, moments, bits, bias_bits=bias_bits, grid=grid, seed=seed)
+        table = round_to_likelihood(program, moments, bits, bias_bits=bias_bits, grid=grid, seed=seed, gains=gains)
     modes = ModeComparison.of(program, table.program)
-    found = None if moments is None else distortion(program, table.program, moments)
+    found = None if moments is None else distortion(program, table.program, moments, gains)
     told = {} if found is None else {"distortion": f"{found:.6g}"}
     modes.warn("take more bits" if method == "likelihood" else "take the method likelihood, or more bits")
     return QuantizedProgram(table.with_provenance({**told, **modes.provenance()}), modes, found)

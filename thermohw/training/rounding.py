@@ -54,6 +54,7 @@ def round_to_likelihood(
     bias_bits: int | None = None,
     grid: GridName = "uniform",
     seed: int | None = None,
+    gains: Floats | None = None,
 ) -> CouplingTable:
     """Round a program to the levels of a grid at little loss of likelihood.
 
@@ -67,6 +68,8 @@ def round_to_likelihood(
         bias_bits: Bits a bias; None: as `bits`, but no fewer than 8.
         grid: Levels of the couplings; those of the biases are uniform.
         seed: Of dither and random rounding; None chooses one. The table records it.
+        gains: (pairs,) what the device makes of a programmed coupling, over it; None: 1. The errors that count are then
+            those of the device's couplings.
 
     Raises:
         TableError: Bits outside the grid's range, an unknown grid, or an energy that is no longer bounded below.
@@ -78,7 +81,13 @@ def round_to_likelihood(
     bias_codes = nearest_codes(program.biases, bias_scale, bias_bits)
     key = choose_seed() if seed is None else seed
     problem = RoundingProblem(
-        program, moments, levels, bias_codes * bias_scale - program.biases, reduce_moments(moments.second), key
+        program,
+        moments,
+        levels,
+        bias_codes * bias_scale - program.biases,
+        reduce_moments(moments.second),
+        key,
+        gains,
     )
     rounded = problem.best()
     blocks = {block: float(scale) for block, scale in zip(problem.blocks, rounded.scales, strict=True)}
@@ -95,14 +104,17 @@ def round_to_likelihood(
     )
 
 
-def distortion(program: Program, rounded: Program, moments: PathMoments) -> float:
+def distortion(program: Program, rounded: Program, moments: PathMoments, gains: Floats | None = None) -> float:
     """Get δ = ½ dᵀ H d per unit time of a rounded program's distance d to the trained one, in couplings and biases.
+
+    With the gains (pairs,) of a device's couplings d is the distance on the device.
 
     Raises:
         TrainingError: The moments are of another number of units.
     """
     quadratic = full_quadratic(program, moments)
-    d = quadratic.pack(rounded.couplings - program.couplings, rounded.biases - program.biases)
+    error = rounded.couplings - program.couplings
+    d = quadratic.pack(error if gains is None else gains * error, rounded.biases - program.biases)
     return float(0.5 * d @ quadratic.hessian_product(d))
 
 
@@ -146,6 +158,7 @@ class RoundingProblem:
         shift: (units,) errors of the rounded biases.
         reduced: Second moments as the descent sees them.
         seed: Of the random rounding.
+        gains: (pairs,) what the device makes of a programmed coupling, over it; None: 1.
     """
 
     program: Program
@@ -154,6 +167,7 @@ class RoundingProblem:
     shift: Floats
     reduced: ReducedMoments
     seed: int
+    gains: Floats | None = None
 
     @cached_property
     def quadratic(self) -> PathQuadratic:
@@ -173,6 +187,16 @@ class RoundingProblem:
             numbers[mask] = number
         return numbers
 
+    @cached_property
+    def exact(self) -> Floats:
+        """Get the couplings (pairs,) to come near to, as the device has them."""
+        return self.program.couplings if self.gains is None else self.gains * self.program.couplings
+
+    def steps(self, scales: Floats) -> Floats:
+        """Get what a code is worth on the device, (pairs,), at scales (blocks,)."""
+        steps = scales[self.block_of]
+        return steps if self.gains is None else self.gains * steps
+
     def scales(self, clips: Floats) -> Floats:
         """Get the energies a code (blocks,) whose outermost levels are `clips` (blocks,) of the largest magnitudes."""
         couplings = self.program.couplings
@@ -188,8 +212,8 @@ class RoundingProblem:
         return self.grid.codes[rounded.index].astype(np.int32)
 
     def error(self, index: NDArray[np.int32], scales: Floats) -> Floats:
-        """Get the errors of the couplings, (pairs,)."""
-        return self.grid.codes[index] * scales[self.block_of] - self.program.couplings
+        """Get the errors of the couplings, (pairs,), as the device has them."""
+        return self.grid.codes[index] * self.steps(scales) - self.exact
 
     def measure(self, error: Floats) -> float:
         """Get δ for errors (pairs,) of the couplings, with those of the biases."""
@@ -205,13 +229,13 @@ class RoundingProblem:
 
     def sequential(self, scales: Floats, dither: float = DITHER) -> NDArray[np.int32]:
         """Round row by row with error feedback, (pairs,) numbers of levels; `dither` in codes."""
-        topology, exact, reduced = self.program.topology, self.program.couplings, self.reduced
-        codes = self.grid.nearest(exact / scales[self.block_of], 1.0)
+        topology, couplings, reduced = self.program.topology, self.program.couplings, self.reduced
+        codes = self.grid.nearest(couplings / scales[self.block_of], 1.0)
         index = np.searchsorted(self.grid.codes, codes).astype(np.int32)
         starts = np.searchsorted(topology.pairs[:, 0], np.arange(topology.units + 1))
-        noise = dither * (np.random.default_rng([self.seed, 1]).random(len(exact)) - 0.5)
+        noise = dither * (np.random.default_rng([self.seed, 1]).random(len(couplings)) - 0.5)
         round_rows(
-            topology.pairs, starts, exact, index, self.block_of, scales, self.grid.codes.astype(np.float64),
+            topology.pairs, starts, self.exact, index, self.steps(scales), self.grid.codes.astype(np.float64),
             reduced.D, reduced.G, np.zeros_like(reduced.G), reduced.diagonal, self.moments.mean, self.shift, noise,
         )  # fmt: skip
         return index
@@ -219,12 +243,12 @@ class RoundingProblem:
     def descended(self, index: NDArray[np.int32], scales: Floats, sweeps: int) -> Rounded:
         """Descend from a state, which is left as it is, by at most so many sweeps."""
         index, moments, reduced = index.copy(), self.moments, self.reduced
-        pairs, exact = self.program.topology.pairs, self.program.couplings
+        pairs = self.program.topology.pairs
         projected = np.zeros_like(reduced.G)
         project(pairs, self.error(index, scales), reduced.G, projected)
         levels = self.grid.codes.astype(np.float64)
         moved = descend(
-            pairs, exact, index, self.block_of, scales, levels, reduced.D, reduced.G, projected,
+            pairs, self.exact, index, self.steps(scales), levels, reduced.D, reduced.G, projected,
             reduced.diagonal, moments.mean, self.shift, sweeps,
         )  # fmt: skip
         return Rounded(index, scales, self.measure(self.error(index, scales)), moved)

@@ -23,7 +23,7 @@ def nearest_level(levels: Any, start: int, wanted: float) -> int:
 
 @compiled
 def descend(
-    pairs: Any, exact: Any, index: Any, block: Any, scales: Any, levels: Any, D: Any, G: Any, T: Any,
+    pairs: Any, exact: Any, index: Any, steps: Any, levels: Any, D: Any, G: Any, T: Any,
     square: Any, mean: Any, shift: Any, sweeps: int,
 ) -> int:  # fmt: skip
     """Move each coupling to its best level, all others held, until none moves; returns the moves of the last sweep.
@@ -38,8 +38,7 @@ def descend(
         pairs: (pairs, 2).
         exact: (pairs,) the couplings to come near to.
         index: (pairs,) number of each coupling's level; changed in place.
-        block: (pairs,) number of each pair's block.
-        scales: (blocks,) energy a code.
+        steps: (pairs,) energy a code.
         levels: (levels,) the codes of the grid, ascending.
         D: (units,).
         G: (units, rank).
@@ -53,19 +52,19 @@ def descend(
     for _ in range(sweeps):
         moved = 0
         for p in range(pairs.shape[0]):
-            i, j, start, scale = pairs[p, 0], pairs[p, 1], index[p], scales[block[p]]
+            i, j, start, step = pairs[p, 0], pairs[p, 1], index[p], steps[p]
             curvature = square[i] + square[j]
             if curvature <= 0:
                 continue
-            slope = (D[i] + D[j]) * (levels[start] * scale - exact[p]) + mean[i] * shift[j] + mean[j] * shift[i]
+            slope = (D[i] + D[j]) * (levels[start] * step - exact[p]) + mean[i] * shift[j] + mean[j] * shift[i]
             for a in range(G.shape[1]):
                 slope += T[i, a] * G[j, a] + G[i, a] * T[j, a]
-            wanted = levels[start] - slope / (curvature * scale)
+            wanted = levels[start] - slope / (curvature * step)
             k = nearest_level(levels, start, wanted)
             if k != start:
                 moved += 1
                 index[p] = k
-                change = (levels[k] - levels[start]) * scale
+                change = (levels[k] - levels[start]) * step
                 for a in range(G.shape[1]):
                     T[i, a] += change * G[j, a]
                     T[j, a] += change * G[i, a]

@@ -21,7 +21,7 @@ def _slope(G: Any, T: Any, mean: Any, shift: Any, i: int, j: int) -> float:
 
 @compiled
 def round_rows(
-    pairs: Any, starts: Any, exact: Any, index: Any, block: Any, scales: Any, levels: Any, D: Any, G: Any, T: Any,
+    pairs: Any, starts: Any, exact: Any, index: Any, steps: Any, levels: Any, D: Any, G: Any, T: Any,
     square: Any, mean: Any, shift: Any, dither: Any,
 ) -> None:  # fmt: skip
     """Round one coupling after another; those of the row that are still open make good for its error, optimally.
@@ -56,9 +56,8 @@ def round_rows(
                     kept[b] += P[b, d] * G[j, d]
                 wanted -= kept[b] * (T[i, b] - v[b])
                 left -= kept[b] * G[j, b]
-            scale = scales[block[p]]
-            index[p] = nearest_level(levels, index[p], (exact[p] + wanted / a) / scale + dither[p])
-            error = levels[index[p]] * scale - exact[p]
+            index[p] = nearest_level(levels, index[p], (exact[p] + wanted / a) / steps[p] + dither[p])
+            error = levels[index[p]] * steps[p] - exact[p]
             for b in range(rank):
                 v[b] -= c * G[j, b] / a
                 T[i, b] += error * G[j, b]
