@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calibration_examples import TRIANGLE, recipe
 from cli_calls import call, call_json, refused
 from served import served
 
 from thermohw import Program, Samples, SimulatedDevice, Topology
 from thermohw.backends import is_line
+from thermohw.estimation import CalibrationRecord
+from thermohw.langevin.engine import Integrator
 
 OPTIONS = ("--samples", 20, "--duration", 0.5, "--dt", 0.01, "--seed", 3)
 
@@ -64,6 +67,23 @@ def test_effects_of_program_and_readout_go_with_a_board(program: Path, tmp_path:
 def test_options_of_emulators_are_refused(program: Path, tmp_path: Path, option: tuple[object, ...], word: str) -> None:
     arguments = ("generate", program, "--out", tmp_path / "a.npz", "--device", "socket://127.0.0.1:9", *option)
     refused(arguments, word, "is for emulated devices; socket://127.0.0.1:9 is a board")
+
+
+@pytest.mark.parametrize("integrator", ["euler-maruyama", "leimkuhler-matthews"])
+def test_a_board_is_calibrated_as_its_device_is(tmp_path: Path, integrator: Integrator) -> None:
+    TRIANGLE.save(tmp_path / "net.npz")
+    keys = recipe().model_dump(exclude_none=True)
+    lines = [f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value!r}" for key, value in keys.items()]
+    (tmp_path / "short.toml").write_text("\n".join(['schema = "thermohw-recipe/1"', *lines]), encoding="utf-8")
+    arguments = ("calibrate", tmp_path / "net.npz", "--recipe", tmp_path / "short.toml", "--seed", 1, "--out")
+    with served(SimulatedDevice(integrator=integrator)) as url:
+        result = call(*arguments, tmp_path / "board", "--device", url)
+    assert result.exit_code == 0, result.output
+    assert ("share their noise" in result.stderr) == (integrator == "leimkuhler-matthews")
+    call_json(*arguments, tmp_path / "ideal")
+    board, ideal = (CalibrationRecord.load(tmp_path / name).estimates for name in ("board", "ideal"))
+    same = np.allclose(board.values["couplings"], ideal.values["couplings"], atol=1e-6)
+    assert same == (integrator == "euler-maruyama")
 
 
 def test_a_journal_goes_with_a_board_only(program: Path, tmp_path: Path) -> None:

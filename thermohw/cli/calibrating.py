@@ -143,10 +143,19 @@ def compare_records(
 def _markovian(opener: Callable[..., ThermodynamicDevice]) -> ThermodynamicDevice:
     """Open a device; one that Leimkuhler–Matthews steps would emulate by Euler–Maruyama ones.
 
-    The former share noise with their neighbours: good for samples, but motion then seems to have a memory.
+    The former share noise with their neighbours: good for samples, but motion then seems to have a memory. A board that
+    says that it takes such steps can only be told of.
     """
     opened = opener()
     if opened.spec.details.get("integrator") != "leimkuhler-matthews":
+        return opened
+    if "url" in opened.spec.details:
+        err.print(
+            f"note: {opened.spec.name} is emulated in Leimkuhler–Matthews steps, which share their noise: its motion "
+            "will seem to have a memory; serve it with --integrator euler-maruyama",
+            markup=False,
+            soft_wrap=True,
+        )
         return opened
     opened.close()
     return opener(integrator="euler-maruyama")

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from thermohw.cli.console import clear_failure, err, out
-from thermohw.cli.options import Clip, DeviceName, DeviceSeed, Effects, Overdamped, open_device
+from thermohw.cli.options import Clip, DeviceName, DeviceSeed, Effects, IntegratorName, Overdamped, open_device
 from thermohw.device import ThermodynamicDevice
 from thermohw.errors import TransportError
 from thermohw.instrument import FaultRates, Server, TcpEndpoint, TerminalEndpoint, parse_address
@@ -43,6 +43,7 @@ def serve(
     device: DeviceName = "ideal",
     effects: Effects = None,
     device_seed: DeviceSeed = None,
+    integrator: IntegratorName = None,
     overdamped: Overdamped = False,
     clip: Clip = False,
     terminal: TerminalLink = None,
@@ -56,7 +57,9 @@ def serve(
         rates = _rates(faults, fault_seed)
         _require_one_line(terminal, address, rates)
         seed = choose_seed() if fault_seed is None else fault_seed
-        opened = open_device(device, overdamped=overdamped, clip=clip, effects=effects, device_seed=device_seed)
+        opened = open_device(
+            device, integrator=integrator, overdamped=overdamped, clip=clip, effects=effects, device_seed=device_seed
+        )
         with opened:
             endpoint = TerminalEndpoint(terminal) if address is None else _listen(address)
             server = Server(opened, endpoint, baud=line_rate, faults=rates, fault_seed=seed)
