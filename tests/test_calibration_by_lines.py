@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records of calibration line by line: measured, judged, kept, compared, compensated by; what they refuse."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,12 @@ def test_a_record_holds_what_lines_tell(record: CalibrationRecord) -> None:
 def test_noise_with_a_memory_is_told(tmp_path: Path) -> None:
     effects = [LineGainMismatch(std=0.3), ColouredNoise(correlation_time=0.02)]
     with NonidealDevice(SimulatedDevice(), effects, 1) as device:
-        quality = CalibrationRecord.of(probe(device, PROGRAM, LINES, tmp_path, 1)).statement.quality
+        quality = CalibrationRecord.of(probe(device, PROGRAM, LINES, tmp_path / "record", 1)).statement.quality
     assert quality.whiteness is not None and quality.whiteness.p < 1e-6
     assert quality.autocorrelation is not None and abs(quality.autocorrelation) > 0.05
+    net = PROGRAM.save(tmp_path / "net.npz")
+    told = call("export", net, "--calibration", tmp_path / "record", "--format", "npz", "--out", tmp_path)
+    assert "not the device's" in told.stderr
 
 
 def watched(device: NonidealDevice, monkeypatch: pytest.MonkeyPatch) -> list[RunPlan]:
@@ -145,7 +149,9 @@ def test_the_command_takes_shows_and_compensates_by_lines(tmp_path: Path, monkey
     assert "gains of lines" in shown.stdout and "line by line" in shown.stdout
     compared = call_json("calibration", "compare", "one", "one")
     assert compared["changes"]["gains"]["rms"] == 0
-    files = call_json("export", "net.npz", "--calibration", "one", "--format", "npz", "--out", "tables")["files"]
+    exported = call("export", "net.npz", "--calibration", "one", "--format", "npz", "--out", "tables", "--json")
+    assert "not the device's" not in exported.stderr
+    files = json.loads(exported.stdout)["files"]
     assert CouplingTable.load(files[0]).provenance["calibration"] == "one"
     refused(("calibrate", "net.npz", "--recipe", "lines.toml", "--target-error", 0.1), "--target-error", "lines")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thermohw.cli.calibration_telling import notes
+from thermohw.cli.calibration_telling import UNLIKELY, notes
 from thermohw.cli.console import err
 from thermohw.cli.options import open_device
 from thermohw.errors import CalibrationError
@@ -106,6 +106,9 @@ def _tell(record: CalibrationRecord, deviations: Deviations, wanted: Program) ->
         err.print("note: the record is of another program of the same pairs; its gains are taken for this one")
     for note in notes(record):
         err.print(note, markup=False, soft_wrap=True)
+    white = record.statement.quality.whiteness
+    if white is not None and white.p < UNLIKELY:
+        err.print("note: the law that was fitted is not the device's: see whether a plain table does better")
 
 
 def _check_device(
