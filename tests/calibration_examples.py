@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small computer and a short recipe that calibration is tested with, and devices that can do less or break off."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,12 @@ def recipe(**changes: Any) -> Recipe:
         "patterns": 4, "amplitude": 5.0, "settle": 0.1, "dt": 0.001, "groups": 10, "noise": 0.0,
     }  # fmt: skip
     return Recipe.model_validate(fields | changes)
+
+
+def as_toml(recipe: Recipe) -> str:
+    """Write a recipe as the file that a lab would."""
+    fields = {"schema": "thermohw-recipe/1", **recipe.model_dump(exclude_none=True)}
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in fields.items())
 
 
 class Counted(DeviceWrapper):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from calibration_examples import Lesser, recipe
+from calibration_examples import Lesser, as_toml, recipe
 from cli_calls import call, call_json, refused
 from numpy.typing import NDArray
 
@@ -27,10 +27,6 @@ PROGRAM = Program(
     NETWORK, np.full(9, 1.0), np.full(9, 0.5), RNG.normal(0, 0.3, 9), RNG.normal(0, 0.8, len(NETWORK.pairs))
 )
 LINES = recipe(method="lines", interval=0.02, readings=200, chains=200, settle=1.0, dt=2e-3, groups=20, amplitude=2.0)
-TOML = "\n".join(
-    f"{key} = {value!r}" if not isinstance(value, str) else f'{key} = "{value}"'
-    for key, value in LINES.model_dump(exclude_none=True).items()
-)
 
 
 def uneven(temperature: float = 0.2) -> NonidealDevice:
@@ -140,7 +136,7 @@ def test_records_of_both_kinds_share_what_units_have(record: CalibrationRecord, 
 def test_the_command_takes_shows_and_compensates_by_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     PROGRAM.save("net.npz")
-    Path("lines.toml").write_text(f'schema = "thermohw-recipe/1"\n{TOML}\n')
+    Path("lines.toml").write_text(as_toml(LINES))
     told = call_json("calibrate", "net.npz", "--recipe", "lines.toml", "--kt", 1.3, "--seed", 1, "--out", "one")
     assert told["deviations"]["gains"]["known"] == 12
     assert [Path(file).name for file in told["files_drawn"]] == ["lines.png"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calibration_examples import Lesser, recipe
+from calibration_examples import Lesser, as_toml, recipe
 from cli_calls import call, call_json, refused
 from numpy.typing import NDArray
 
@@ -34,10 +34,6 @@ PAIRS = recipe(
     method="pairs", interval=0.02, readings=200, chains=200, settle=1.0, dt=2e-3, groups=20, amplitude=2.0,
     coupling_width=0.3,
 )  # fmt: skip
-TOML = "\n".join(
-    f"{key} = {value!r}" if not isinstance(value, str) else f'{key} = "{value}"'
-    for key, value in PAIRS.model_dump(exclude_none=True).items()
-)
 
 
 def uneven() -> NonidealDevice:
@@ -164,7 +160,7 @@ def test_an_interrupted_one_goes_on(record: CalibrationRecord, tmp_path: Path) -
 def test_the_command_takes_shows_and_compensates_by_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     PROGRAM.save("net.npz")
-    Path("pairs.toml").write_text(f'schema = "thermohw-recipe/1"\n{TOML}\n')
+    Path("pairs.toml").write_text(as_toml(PAIRS))
     told = call_json("calibrate", "net.npz", "--recipe", "pairs.toml", "--kt", 1.3, "--seed", 1, "--out", "one")
     assert [Path(file).name for file in told["files_drawn"]] == ["lines.png", "pairs.png"]
     assert told["quality"]["learnt"] > 0.3 and "pairs.npz" in told["files"]

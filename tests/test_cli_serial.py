@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calibration_examples import TRIANGLE, recipe
+from calibration_examples import TRIANGLE, as_toml, recipe
 from cli_calls import call, call_json, refused
 from served import served
 
@@ -72,9 +72,7 @@ def test_options_of_emulators_are_refused(program: Path, tmp_path: Path, option:
 @pytest.mark.parametrize("integrator", ["euler-maruyama", "leimkuhler-matthews"])
 def test_a_board_is_calibrated_as_its_device_is(tmp_path: Path, integrator: Integrator) -> None:
     TRIANGLE.save(tmp_path / "net.npz")
-    keys = recipe().model_dump(exclude_none=True)
-    lines = [f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value!r}" for key, value in keys.items()]
-    (tmp_path / "short.toml").write_text("\n".join(['schema = "thermohw-recipe/1"', *lines]), encoding="utf-8")
+    (tmp_path / "short.toml").write_text(as_toml(recipe()), encoding="utf-8")
     arguments = ("calibrate", tmp_path / "net.npz", "--recipe", tmp_path / "short.toml", "--seed", 1, "--out")
     with served(SimulatedDevice(integrator=integrator)) as url:
         result = call(*arguments, tmp_path / "board", "--device", url)
