@@ -17,8 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from thermohw import Program, RunPlan, SimulatedDevice, Topology
 from thermohw.estimation import Estimates, LaggedMoments, Method, estimate
@@ -107,6 +109,12 @@ def calibrate(number: int, condition: Condition) -> list[tuple[str, float, dict[
     return rows
 
 
+def use_one_thread() -> None:
+    """Keep a process to one thread, kernels and linear algebra: two processes on two cores are faster so."""
+    numba.set_num_threads(1)
+    threadpool_limits(1)
+
+
 def main() -> None:
     """Print a table for each interval."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -115,11 +123,11 @@ def main() -> None:
     arguments = parser.parse_args()
     results: list[dict[str, Any]] = []
     names = ("J2", "J4", "biases", "couplings", "mobility", "kT")
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, initializer=use_one_thread) as pool:
         for condition in CONDITIONS:
             done = list(pool.map(partial(calibrate, condition=condition), range(arguments.calibrations)))
             print(f"\ninterval {condition.interval:g}\n\n| method | noise | {' | '.join(names)} |")
-            print(f"|{'---|' * (2 + len(names))}")
+            print(f"|{'---|' * (2 + len(names))}", flush=True)
             for row in range(len(done[0])):
                 method, noise, _ = done[0][row]
                 cells: list[str] = []
