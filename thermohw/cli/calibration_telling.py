@@ -93,11 +93,8 @@ def told(changes: Sequence[Difference]) -> dict[str, Any]:
 
 def draw_record(record: CalibrationRecord, folder: Path) -> list[Path]:
     """Draw a record: its couplings one by one where they are known, and its lines; returns the files written."""
-    found, kT, estimates = (
-        {change.name: change for change in record.deviations()},
-        record.request.device.kT,
-        record.estimates,
-    )
+    found = {change.name: change for change in record.deviations()}
+    kT, estimates = record.request.device.kT, record.estimates
     scores = np.concatenate([change.scores for change in found.values()])
     if not scores.size:
         return []
@@ -143,10 +140,8 @@ def draw_changes(changes: Sequence[Difference], earlier: CalibrationRecord, fold
 
 def _by_layer(gains: Floats, errors: Floats) -> dict[str, tuple[Floats, Floats]]:
     """Get gains and errors, two a unit, as those of the couplings to visible and to hidden units."""
-    values, spread = gains.reshape(-1, 2), errors.reshape(-1, 2)
-    return {
-        name: (values[:, layer], spread[:, layer]) for layer, name in enumerate(("to visible units", "to hidden units"))
-    }
+    visible, hidden = zip(gains.reshape(-1, 2).T, errors.reshape(-1, 2).T, strict=True)
+    return {"to visible units": visible, "to hidden units": hidden}
 
 
 def _numbers(change: Difference) -> dict[str, Any]:
