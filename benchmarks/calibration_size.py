@@ -16,11 +16,11 @@ import argparse
 import resource
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thermohw import Program, RunPlan, SimulatedDevice, Topology, datasets, train
 from thermohw.estimation.excitation import applied_biases
@@ -50,18 +50,15 @@ def random_network(visible: int, hidden: int) -> Program:
     return Program(topology, onsite, onsite, np.zeros(topology.units), couplings)
 
 
-def pieces(device: NonidealDevice, readings: int, pattern: int) -> Iterator[TrajectoryPiece]:
-    """Run a device that holds a program and give what is read, in pieces as a run gives them to its observers."""
+def read(device: NonidealDevice, readings: int, pattern: int) -> tuple[NDArray[np.float32], Dynamics]:
+    """Run a device that holds a program; get what is read, (chains, readings, units)."""
     first = pattern * CHAINS
     states = device.run(replace(FORMING, first_chain=first)).states
     each = -(-readings // (CHAINS * PATTERNS))
     plan = RunPlan(each * INTERVAL, CHAINS, INTERVAL / STEPS, record_every=STEPS, keep="trajectory", seed=2)
     trajectory = device.run(replace(plan, initial=states, first_chain=first)).trajectory
     assert trajectory is not None and device.as_built is not None
-    dynamics = Dynamics(device.as_built, INTERVAL / STEPS)
-    for start in range(0, each, PIECE):
-        states = trajectory[:, start : start + PIECE + 1].transpose(1, 0, 2)
-        yield TrajectoryPiece(states, dynamics, first, start * STEPS, STEPS)
+    return trajectory, Dynamics(device.as_built, INTERVAL / STEPS)
 
 
 def measure(program: Program, readings: int) -> str:
@@ -74,16 +71,17 @@ def measure(program: Program, readings: int) -> str:
         for number, applied in enumerate(applied_biases(PATTERNS, topology, program.biases, AMPLITUDE, None)):
             started = time.perf_counter()
             device.program(program.with_biases(program.biases + applied))
-            read = list(pieces(device, readings, number))
+            trajectory, dynamics = read(device, readings, number)
             running += time.perf_counter() - started
             started = time.perf_counter()
-            for total, own in (
-                (lines, LineMoments(applied, GROUPS, program=program)),
-                (pairs, PairMoments(applied)),
-            ):
-                for piece in read:
-                    own.observe(piece)
-                total.absorb(own)
+            of_lines, of_pairs = LineMoments(applied, GROUPS, program=program), PairMoments(applied, INTERVAL)
+            for start in range(0, trajectory.shape[1] - 1, PIECE):
+                states = trajectory[:, start : start + PIECE + 1].transpose(1, 0, 2)
+                of_lines.observe(TrajectoryPiece(states, dynamics, number * CHAINS, start * STEPS, STEPS))
+            for chain in trajectory:
+                of_pairs.take(chain[:, None])
+            lines.absorb(of_lines)
+            pairs.absorb(of_pairs)
             summing += time.perf_counter() - started
         device.program(program)
         real = device.realised(seed=0)

@@ -2,22 +2,20 @@
 """Calibration pair by pair with a prior: the law of motion where there are data, the prior where there are none."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from thermohw import Program, RunPlan, SimulatedDevice, Topology
-from thermohw.errors import CalibrationError, PlanError
+from thermohw.errors import CalibrationError
 from thermohw.estimation import Estimates, LaggedMoments, estimate
 from thermohw.estimation.excitation import applied_biases
 from thermohw.estimation.lines import LineMoments, estimate_lines
 from thermohw.estimation.pair_blocks import groups_of
 from thermohw.estimation.pair_moments import PairMoments, without_noise
 from thermohw.estimation.pairs import PairEstimates, PairPrior, estimate_pairs
-from thermohw.langevin.as_built import AsBuilt
-from thermohw.langevin.engine import Dynamics
-from thermohw.langevin.observer import TrajectoryPiece
 from thermohw.nonideal import BiasOffset, CouplingMismatch, Effect, MobilityMismatch, NonidealDevice, ReadoutNoise
 
 Floats = NDArray[np.float64]
@@ -42,18 +40,27 @@ def flat_prior(program: Program, coupling_width: float, unit_width: float = 1.0)
     return PairPrior(program, values, {name: unit_width * one for name in values}, one, coupling_width)
 
 
+def sums(applied: Floats, readings: NDArray[Any], interval: float = 0.1) -> PairMoments:
+    """Get the sums over readings (readings, chains, units)."""
+    moments = PairMoments(applied, interval)
+    moments.take(readings)
+    return moments
+
+
 def read(device_seed: int, chains: int, relative: float) -> tuple[PairEstimates, Estimates, NonidealDevice]:
     """Calibrate a device by pairs, and by the estimator of small networks."""
     device = NonidealDevice(SimulatedDevice(), [*EFFECTS, ReadoutNoise(std=NOISE)], device_seed)
     lines, pairs, full = LineMoments(np.zeros(UNITS), 20, program=PROGRAM), PairMoments(np.zeros(UNITS)), None
     for number, applied in enumerate(applied_biases(4, NETWORK, PROGRAM.biases, 2.0, None)):
         device.program(PROGRAM.with_biases(PROGRAM.biases + applied))
-        of_lines, of_pairs = LineMoments(applied, 20, 50, program=PROGRAM), PairMoments(applied, 50)
-        moments = LaggedMoments(applied, 20, 50)
-        plan = RunPlan(4.0, chains, 1e-3, record_every=20, keep="none", first_chain=chains * number, seed=device_seed)
-        device.run(plan, [of_lines, of_pairs, moments])
+        of_lines, moments = LineMoments(applied, 20, 50, program=PROGRAM), LaggedMoments(applied, 20, 50)
+        plan = RunPlan(
+            4.0, chains, 1e-3, record_every=20, keep="trajectory", first_chain=chains * number, seed=device_seed
+        )
+        trajectory = device.run(plan, [of_lines, moments]).trajectory
+        assert trajectory is not None
         lines.absorb(of_lines)
-        pairs.absorb(of_pairs)
+        pairs.absorb(sums(applied, trajectory[:, 50:].swapaxes(0, 1), of_lines.interval))
         full = moments if full is None else full + moments
     assert full is not None
     device.program(PROGRAM)
@@ -108,10 +115,11 @@ def test_without_readings_the_prior_stays() -> None:
 
 def few_readings() -> PairMoments:
     """Fewer readings than units: their second moments have no inverse."""
-    moments = PairMoments(np.ones(UNITS))
     device = SimulatedDevice()
     device.program(PROGRAM.with_biases(PROGRAM.biases + 1))
-    device.run(RunPlan(0.02, 3, 0.001, record_every=20, keep="none", seed=1), [moments])
+    trajectory = device.run(RunPlan(0.04, 3, 0.001, record_every=20, keep="trajectory", seed=1)).trajectory
+    assert trajectory is not None
+    moments = sums(np.ones(UNITS), trajectory.swapaxes(0, 1), 0.02)
     assert moments.count == 3
     return moments
 
@@ -119,10 +127,9 @@ def few_readings() -> PairMoments:
 def test_pairs_known_least_are_named_first() -> None:
     """Two units that always move together: a force between them looks like one of each on itself."""
     program = Program(Topology.complete(3), np.ones(3), np.ones(3), np.zeros(3), np.array([0.3, -0.2, 0.1]))
-    states = np.random.default_rng(1).normal(size=(400, 50, 3))
+    states = np.random.default_rng(1).normal(size=(1000, 50, 3))
     states[:, :, 1] = states[:, :, 0]
-    moments = PairMoments(np.ones(3))
-    moments.observe(TrajectoryPiece(states, Dynamics(AsBuilt.from_program(program), 0.1), 0, 0, 1))
+    moments = sums(np.ones(3), states)
     prior = flat_prior(program, 0.1)
     prior.widths["mobility"] *= 0.01
     found = estimate_pairs(moments, prior)
@@ -135,19 +142,20 @@ def exact_moments(program: Program, interval: float) -> PairMoments:
     """Moments of a linear network at equilibrium, kT = μ = 1, by Wick's theorem."""
     stiffness = program.matrix.toarray() + np.diag(2 * program.J2)
     rates, modes = np.linalg.eigh(stiffness)
-    now: Floats = (modes / rates) @ modes.T
-    later: Floats = (modes * np.exp(-rates * interval) / rates) @ modes.T
-    moments = PairMoments(np.zeros(program.units), interval=interval)
-    squares, own = np.diag(now), np.diag(later)
-    sums = {"xx": now, "xx_next": later, "cx": 3 * squares[:, None] * now, "cx_next": 3 * squares[:, None] * later}
-    sums |= {"xc_next": 3 * later * squares, "x6": 15 * squares**3, "cc_next": 9 * squares**2 * own + 6 * own**3}
+    moments = PairMoments(np.zeros(program.units), interval)
     moments.count = 1e9
-    for name, values in {**sums, "one": np.ones(program.units)}.items():
-        moments.sums[name] = moments.count * values
+    squares = np.diag((modes / rates) @ modes.T)
+    for lag in range(3):
+        later: Floats = (modes * np.exp(-rates * lag * interval) / rates) @ modes.T
+        own = np.diag(later)
+        found = {"xx": later, "cx": 3 * squares[:, None] * later, "xc": 3 * later * squares}
+        for name, values in {**found, "cc": 9 * squares**2 * own + 6 * own**3}.items():
+            moments.sums[name][lag] = moments.count * values
+    moments.sums["one"][:] = moments.count
     return moments
 
 
-def test_the_interval_costs_its_square() -> None:
+def test_the_interval_costs_its_fourth_power() -> None:
     topology = Topology.complete(3)
     program = Program(topology, np.array([1.0, 1.5, 2.0]), np.zeros(3), np.zeros(3), np.array([0.5, -0.4, 0.3]))
     asked = replace(program, couplings=np.zeros(3), J2=np.ones(3))
@@ -158,27 +166,41 @@ def test_the_interval_costs_its_square() -> None:
         found = estimate_pairs(exact_moments(program, interval), replace(prior, widths=widths))
         errors.append(found.values["couplings"] - program.couplings)
         rates = np.linalg.eigvalsh(program.matrix.toarray() + np.diag(2 * program.J2))
-        assert np.abs(errors[-1]).max() < (rates.max() * interval) ** 2 / 12 * rates.max()
-    np.testing.assert_allclose(errors[1] / errors[0], 4, rtol=0.05)
-    np.testing.assert_allclose(errors[2] / errors[1], 4, rtol=0.15)
+        assert np.abs(errors[-1]).max() < (rates.max() * interval) ** 4 / 180 * rates.max()
+    np.testing.assert_allclose(errors[1] / errors[0], 16, rtol=0.1)
+    np.testing.assert_allclose(errors[2] / errors[1], 16, rtol=0.3)
 
 
 def test_noise_of_readings_is_taken_out() -> None:
     rng = np.random.default_rng(3)
-    x, x_next = (rng.normal(size=(200_000, 1, 2)) for _ in range(2))
-    states = np.stack([x, 0.6 * x + 0.8 * x_next]).reshape(2, -1, 2)
-    dynamics = Dynamics(AsBuilt.from_program(Program.uncoupled(Topology.complete(2))), 0.1)
+    states = rng.normal(size=(3, 200_000, 2))
+    for lag in (1, 2):
+        states[lag] = 0.6 * states[lag - 1] + 0.8 * states[lag]
     means: list[dict[str, Floats]] = []
     for noise in (0.0, 0.5):
-        moments = PairMoments(np.array([1.0, -1.0]))
-        noisy = states + noise * rng.normal(size=states.shape)
-        moments.observe(TrajectoryPiece(noisy, dynamics, 0, 0, 1))
-        means.append(moments.means())
+        means.append(sums(np.array([1.0, -1.0]), states + noise * rng.normal(size=states.shape)).means())
     clean = without_noise(means[1], 0.25)
     for name, value in means[0].items():
         size = 5 * 20 / np.sqrt(states.shape[1])  # spread of the most scattered product, x⁶, by root N
-        np.testing.assert_allclose(clean[name], value, atol=size * (1 if name != "x6" else 5), err_msg=name)
-    assert abs(means[1]["cc_next"] - means[0]["cc_next"]).min() > 1  # the control
+        np.testing.assert_allclose(clean[name], value, atol=size * (1 if name != "cc" else 5), err_msg=name)
+    assert abs(means[1]["cc"] - means[0]["cc"]).min() > 0.5  # the control
+
+
+def test_sums_are_those_that_they_say() -> None:
+    states, b = np.random.default_rng(4).normal(size=(5, 3, 2)), np.array([1.5, -0.5])
+    moments = sums(b, states)
+    assert moments.count == 9
+    for lag in range(3):
+        x, later = states[:3].reshape(9, 2), states[lag : lag + 3].reshape(9, 2)
+        expected = {"xx": x.T @ later, "cx": (x**3).T @ later, "xc": x.T @ later**3, "x": later.sum(axis=0)}
+        expected |= {"xb": np.outer(later.sum(axis=0), b), "c": (later**3).sum(axis=0)}
+        expected |= {"cc": ((x * later) ** 3).sum(axis=0), "cb": (later**3).sum(axis=0) * b}
+        for name, values in expected.items():
+            np.testing.assert_allclose(moments.sums[name][lag], values, err_msg=name)
+    for name, values in {"b": 9 * b, "bb": 9 * b**2, "one": np.full(2, 9.0)}.items():
+        np.testing.assert_allclose(moments.sums[name], values)
+    moments.take(states[:2])  # no product goes over two intervals
+    assert moments.count == 9
 
 
 def test_units_with_the_same_partners_share_a_group() -> None:
@@ -197,8 +219,6 @@ def test_what_does_not_belong_together_is_refused() -> None:
         moments.absorb(PairMoments(np.zeros(4)))
     with pytest.raises(CalibrationError, match="do not add"):
         PairMoments(np.zeros(3), interval=0.1).absorb(PairMoments(np.zeros(3), interval=0.2))
-    with pytest.raises(PlanError):
-        moments.absorb(LaggedMoments(np.zeros(3)))
     with pytest.raises(CalibrationError, match="width of the prior"):
         flat_prior(PROGRAM, 0.0)
     with pytest.raises(CalibrationError, match="must be positive, is 0 at unit 0"):

@@ -50,64 +50,33 @@ def groups_of(topology: Topology) -> list[Group]:
     return groups
 
 
-def blocks(
-    group: Group, raw: dict[str, Floats], clean: dict[str, Floats], matrix: Any, expected: dict[str, Floats]
-) -> tuple[Block, Block, Block]:
-    """Get the products of the group's features: of states at one time, Δ apart, and of readings at one time.
+def products(group: Group, means: dict[str, Floats], lag: int, matrix: Any, expected: dict[str, Floats]) -> Block:
+    """Get the products of the group's features, the second so many intervals after the first.
 
     Args:
         group: The units.
-        raw: Means of readings.
-        clean: Means of states.
+        means: As `PairMoments` has them.
+        lag: In intervals.
         matrix: Sparse symmetric matrix of the couplings that are expected.
         expected: `J2`, `J4` and `biases` (units,) likewise.
     """
-    ones = np.zeros((len(group.units), 4))
-    ones[:, 0], ones[:, 1] = 2 * expected["J2"][group.units], 4 * expected["J4"][group.units]
-    ones[:, 2], ones[:, FORCE] = expected["biases"][group.units], 1.0
-    couplings = matrix[group.units][:, group.common].toarray()
-    features = raw | {name: clean[name] for name in ("c", "cb")}  # of readings, x³ is the Hermite polynomial too
-    s2 = np.diag(raw["xx"]) - np.diag(clean["xx"])
-    features["cx"] = raw["cx"] - 3 * s2 * raw["xx"]
-    features["x6"] = raw["x6"] - 6 * s2 * np.diag(raw["cx"]) + 9 * s2**2 * np.diag(raw["xx"])
-    found = (_now(group, clean), _later(group, clean), _now(group, features))
-    now, later, noisy = (block.with_combination(couplings, ones, FORCE) for block in found)
-    return now, later, noisy
-
-
-def _now(group: Group, means: dict[str, Floats]) -> Block:
     unit, common = group.units, group.common
-    right = np.empty((len(unit), len(common), 4))
-    right[:, :, 0], right[:, :, 1] = means["xx"][np.ix_(common, unit)].T, means["cx"][np.ix_(unit, common)]
-    right[:, :, 2], right[:, :, 3] = means["x"][common], means["xb"][np.ix_(common, unit)].T
-    xx, cx, xb = (np.diag(means[name]) for name in ("xx", "cx", "xb"))
-    own = [
-        [xx, cx, means["x"], xb],
-        [cx, means["x6"], means["c"], means["cb"]],
-        [means["x"], means["c"], means["one"], means["b"]],
-        [xb, means["cb"], means["b"], means["bb"]],
-    ]
-    return Block(means["xx"][np.ix_(common, common)], right, right.transpose(0, 2, 1), _own(own, unit))
-
-
-def _later(group: Group, means: dict[str, Floats]) -> Block:
-    unit, common = group.units, group.common
-    at, other = np.ix_(common, unit), np.ix_(unit, common)
-    right = np.empty((len(unit), len(common), 4))
-    right[:, :, 0], right[:, :, 1] = means["xx_next"][at].T, means["xc_next"][at].T
-    right[:, :, 2], right[:, :, 3] = means["x"][common], means["xb"][at].T
-    left = np.empty((len(unit), 4, len(common)))
-    left[:, 0], left[:, 1] = means["xx_next"][other], means["cx_next"][other]
-    left[:, 2], left[:, 3] = means["x_next"][common], means["xb_next"][at].T
-    xx, xc, cx, xb, xb_next = (np.diag(means[name]) for name in ("xx_next", "xc_next", "cx_next", "xb", "xb_next"))
-    own = [
-        [xx, xc, means["x"], xb],
-        [cx, means["cc_next"], means["c"], means["cb"]],
-        [means["x_next"], means["c_next"], means["one"], means["b"]],
-        [xb_next, means["cb_next"], means["b"], means["bb"]],
-    ]
-    return Block(means["xx_next"][np.ix_(common, common)], right, left, _own(own, unit))
-
-
-def _own(rows: list[list[Floats]], units: NDArray[np.int64]) -> Floats:
-    return np.array(rows)[:, :, units].transpose(2, 0, 1)
+    xx, cx, xc, xb, xb_now = (means["xx"][lag], means["cx"][lag], means["xc"][lag], means["xb"][lag], means["xb"][0])
+    inner, outer = np.ix_(unit, common), np.ix_(common, unit)
+    ones = np.ones((len(unit), len(common)))
+    now, later = means["x"][0], means["x"][lag]
+    right = np.stack([xx[outer].T, xc[outer].T, ones * now[common], xb_now[outer].T], axis=2)
+    left = np.stack([xx[inner], cx[inner], ones * later[common], xb[outer].T], axis=1)
+    own = np.array(
+        [
+            [np.diag(xx), np.diag(xc), now, np.diag(xb_now)],
+            [np.diag(cx), means["cc"][lag], means["c"][0], means["cb"][0]],
+            [later, means["c"][lag], means["one"], means["b"]],
+            [np.diag(xb), means["cb"][lag], means["b"], means["bb"]],
+        ]
+    )[:, :, unit].transpose(2, 0, 1)
+    force = np.ones((len(unit), 4))
+    force[:, 0], force[:, 1] = 2 * expected["J2"][unit], 4 * expected["J4"][unit]
+    force[:, 2] = expected["biases"][unit]
+    couplings = matrix[unit][:, common].toarray()
+    return Block(xx[np.ix_(common, common)], right, left, own).with_combination(couplings, force, FORCE)

@@ -2,42 +2,37 @@
 """Sums over readings for calibration pair by pair: matrices of units by units, few enough for big networks."""
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Floats, even_without_noise
-from thermohw.estimation.sums import common_interval
-from thermohw.langevin.observer import Observer, TrajectoryPiece
+from thermohw.estimation.sums import LAGS, common_interval
 
-MATRICES = ("xx", "xx_next", "cx", "cx_next", "xc_next", "xb", "xb_next")
-VECTORS = ("x", "x_next", "c", "c_next", "x6", "cc_next", "cb", "cb_next", "b", "bb", "one")
+MATRICES = ("xx", "cx", "xc", "xb")
+MOVING_VECTORS = ("x", "c", "cc", "cb")
+CONSTANTS = ("b", "bb", "one")
 
 
 @dataclass(eq=False)
-class PairMoments(Observer):
-    """Sums over readings of products of x, c = x³ and the applied biases B, at times t and t + Δ ("next").
+class PairMoments:
+    """Sums over readings of products of x, c = x³ and the applied biases B, one factor k = 0, 1, 2 intervals later.
 
-    `xx`, `cx` and `xb` are ⟨a_i(t) a_j(t)⟩ (units, units), `xx_next`, `cx_next`, `xc_next` and `xb_next` the same with
-    the second factor at t + Δ (of `xb`, the state); `x6`, `cc_next` and `cb` (units,) are of each unit with itself,
-    `one` is 1. Runs under other applied biases add up. There are no groups: standard errors are those of a posterior,
-    and every matrix of 1296 units takes 13 MB.
+    (lags, units, units): `xx`, `cx` and `xc` of the first at t with the second at t + kΔ, `xb` of x_i(t + kΔ) with B_j.
+    (lags, units), of each unit by itself: `x`, `c`, `cc` and `cb` of x(t + kΔ), c(t + kΔ), c(t) c(t + kΔ) and
+    c(t + kΔ) B. (units,): `b`, `bb` and `one` of B, B² and 1. Readings under other applied biases add up. There are no
+    groups: standard errors are those of a posterior, and every matrix of 1296 units takes 13 MB.
 
     Attributes:
-        applied: (units,) biases that this run adds to those under calibration, in the unit of the program's energies.
-        skip: Readings at the start of each trajectory that are left out, until the device has settled.
-        interval: Δ, time between readings; set by the first piece seen.
+        applied: (units,) biases that are added to those under calibration, in the unit of the program's energies.
+        interval: Δ, time between readings.
         count: Number of products.
         sums: By name.
-
-    Raises:
-        CalibrationError: Readings of other intervals or units are added.
     """
 
     applied: Floats
-    skip: int = 0
     interval: float = 0.0
     count: float = field(init=False, default=0.0)
     sums: dict[str, Floats] = field(init=False)
@@ -45,58 +40,40 @@ class PairMoments(Observer):
     def __post_init__(self) -> None:
         self.applied = np.asarray(self.applied, np.float64)
         units = len(self.applied)
-        self.sums = {name: np.zeros((units, units)) for name in MATRICES}
-        self.sums |= {name: np.zeros(units) for name in VECTORS}
-
-    def fresh(self) -> Self:
-        """Get an empty one with the same settings."""
-        return type(self)(self.applied, self.skip, self.interval)
-
-    def observe(self, piece: TrajectoryPiece) -> None:
-        """Take in consecutive readings of some chains; a piece begins with the last reading of the one before.
-
-        Raises:
-            CalibrationError: Their interval is not that of the readings before.
-        """
-        self.interval = common_interval(self.interval, piece.interval)
-        self.take(piece.states[max(self.skip - piece.first_step // piece.spacing, 0) :])
+        self.sums = {name: np.zeros((LAGS, units, units)) for name in MATRICES}
+        self.sums |= {name: np.zeros((LAGS, units)) for name in MOVING_VECTORS}
+        self.sums |= {name: np.zeros(units) for name in CONSTANTS}
 
     def take(self, readings: NDArray[Any]) -> None:
-        """Take in consecutive readings (readings, chains, units), an interval apart."""
-        states = readings.astype(np.float64)
-        if len(states) < 2:
+        """Take in whole trajectories (readings, chains, units), Δ apart; of fewer than three readings nothing."""
+        starts, units, b = len(readings) - (LAGS - 1), len(self.applied), self.applied
+        if starts < 1:
             return
-        x, x_next = (part.reshape(-1, states.shape[-1]) for part in (states[:-1], states[1:]))
-        c, c_next, b = x**3, x_next**3, self.applied
-        sums, total, total_next, cubes = self.sums, x.sum(axis=0), x_next.sum(axis=0), c.sum(axis=0)
-        cubes_next = c_next.sum(axis=0)
-        for name, first, second in (
-            ("xx", x, x),
-            ("xx_next", x, x_next),
-            ("cx", c, x),
-            ("cx_next", c, x_next),
-            ("xc_next", x, c_next),
-        ):
-            sums[name] += first.T @ second
-        sums["xb"] += np.outer(total, b)
-        sums["xb_next"] += np.outer(total_next, b)
+        states = readings.astype(np.float64)
+        cubes, sums = states**3, self.sums
+        x, c = (part[:starts].reshape(-1, units) for part in (states, cubes))
+        for lag in range(LAGS):
+            later, later_cubes = (part[lag : lag + starts].reshape(-1, units) for part in (states, cubes))
+            total, total_cubes = later.sum(axis=0), later_cubes.sum(axis=0)
+            sums["xx"][lag] += x.T @ later
+            sums["cx"][lag] += c.T @ later
+            sums["xc"][lag] += x.T @ later_cubes
+            sums["xb"][lag] += np.outer(total, b)
+            sums["x"][lag] += total
+            sums["c"][lag] += total_cubes
+            sums["cc"][lag] += (c * later_cubes).sum(axis=0)
+            sums["cb"][lag] += total_cubes * b
         count = len(x)
-        found = (
-            total, total_next, cubes, cubes_next, (c * c).sum(axis=0), (c * c_next).sum(axis=0), cubes * b,
-            cubes_next * b, count * b, count * b**2, count * np.ones_like(b),
-        )  # fmt: skip
-        for name, values in zip(VECTORS, found, strict=True):
-            sums[name] += values
+        for name, value in zip(CONSTANTS, (b, b**2, np.ones(units)), strict=True):
+            sums[name] += count * value
         self.count += count
 
-    def absorb(self, other: Observer) -> None:
+    def absorb(self, other: "PairMoments") -> None:
         """Add another's sums to these, under the same or other applied biases.
 
         Raises:
-            PlanError: The other is of another kind.
             CalibrationError: The other has other units or intervals.
         """
-        other = self.same_kind(other)
         if len(other.applied) != len(self.applied):
             raise CalibrationError(f"moments of {len(other.applied)} units do not add to {len(self.applied)}")
         self.interval = common_interval(self.interval, other.interval)
@@ -109,20 +86,24 @@ class PairMoments(Observer):
         return {name: values / max(self.count, 1.0) for name, values in self.sums.items()}
 
 
+def of_hermite(means: dict[str, Floats], variance: float) -> dict[str, Floats]:
+    """Get the means with x³ − 3 s² x in place of x³: of readings with noise of this variance it has the mean of x³."""
+    s2, found = variance, dict(means)
+    own = {name: np.einsum("kuu->ku", means[name]) for name in MATRICES}
+    found["c"] = means["c"] - 3 * s2 * means["x"]
+    found["cb"] = means["cb"] - 3 * s2 * own["xb"]
+    found["cx"], found["xc"] = (means[name] - 3 * s2 * means["xx"] for name in ("cx", "xc"))
+    found["cc"] = means["cc"] - 3 * s2 * (own["cx"] + own["xc"]) + 9 * s2**2 * own["xx"]
+    return found
+
+
 def without_noise(means: dict[str, Floats], variance: float) -> dict[str, Floats]:
     """Get the means of states behind readings with noise of this variance: Hermite polynomials, as in `Basis`."""
-    s2, found = variance, dict(means)
-    found["c"], found["c_next"] = means["c"] - 3 * s2 * means["x"], means["c_next"] - 3 * s2 * means["x_next"]
-    for name, power in (("cx", "xx"), ("cx_next", "xx_next"), ("xc_next", "xx_next")):
-        found[name] = means[name] - 3 * s2 * means[power]
-    own = np.diag(means["cx_next"]) + np.diag(means["xc_next"])
-    found["cc_next"] = means["cc_next"] - 3 * s2 * own + 9 * s2**2 * np.diag(means["xx_next"])
-    found["cb"] = means["cb"] - 3 * s2 * np.diag(means["xb"])
-    found["cb_next"] = means["cb_next"] - 3 * s2 * np.diag(means["xb_next"])
-    even = {2: np.diag(means["xx"]), 4: np.diag(means["cx"]), 6: means["x6"]}
-    clean = even_without_noise(even, np.full(len(means["x"]), s2))
-    found["xx"] = means["xx"].copy()
-    np.fill_diagonal(found["xx"], clean[2])
-    np.fill_diagonal(found["cx"], clean[4])
-    found["x6"] = clean[6]
+    found = of_hermite(means, variance)
+    even = {2: np.diag(means["xx"][0]), 4: np.diag(means["cx"][0]), 6: means["cc"][0]}
+    clean = even_without_noise(even, np.full_like(means["one"], variance))
+    found |= {name: found[name].copy() for name in ("xx", "cx", "xc", "cc")}
+    for name, power in (("xx", 2), ("cx", 4), ("xc", 4)):
+        np.fill_diagonal(found[name][0], clean[power])
+    found["cc"][0] = clean[6]
     return found

@@ -11,8 +11,9 @@ from thermohw.estimation.basis import Floats
 from thermohw.estimation.bordered import Solution, solve
 from thermohw.estimation.estimates import Estimates
 from thermohw.estimation.lines import gains_of_pairs
-from thermohw.estimation.pair_blocks import FORCE, Group, blocks, groups_of
-from thermohw.estimation.pair_moments import PairMoments, without_noise
+from thermohw.estimation.pair_blocks import FORCE, Group, groups_of, products
+from thermohw.estimation.pair_moments import PairMoments, of_hermite, without_noise
+from thermohw.estimation.sums import LAGS
 from thermohw.program import Program
 from thermohw.topology import Topology
 
@@ -122,12 +123,13 @@ class PairEstimates:
 def estimate_pairs(moments: PairMoments, prior: PairPrior) -> PairEstimates:
     """Estimate every coupling of a network, unit by unit, from sums of units by units.
 
-        ⟨g(0) [x_i(Δ) − x_i(0)]⟩ = −μ_i θ_i · ∫_0^Δ ⟨g(0) f_i(s)⟩ ds,      ∫ ≈ ½Δ [⟨g(0) f_i(0)⟩ + ⟨g(0) f_i(Δ)⟩]
+        ⟨g(0) [x_i(2Δ) − x_i(0)]⟩ = −μ_i θ_i · ∫_0^2Δ ⟨g(0) f_i(s)⟩ ds,      ∫ ≈ ⅓Δ [C(0) + 4 C(Δ) + C(2Δ)]
 
-    as `fit_law`, but by the trapezoidal rule, of relative error (Δ/τ)²/12 for forces that relax in τ: no interpolation
-    of x⁵ and of all units together is needed. The left side has a covariance of Ω/N, with N products and
+    as `fit_law`, but over two intervals by Simpson's rule for C(s) = ⟨g(0) f_i(s)⟩, of relative error (Δ/τ)⁴/180 for
+    forces that relax in τ: no interpolation of x⁵ and of all units together is needed. The left side has a covariance
+    of Ω/N, with N products, each of which shares half of its noise with the next, and
 
-        Ω = 2 μ_i kT_i Δ ⟨f f⟩ + 2 s² (⟨f f⟩ − ⟨f(0) f(Δ)⟩)
+        Ω = 4 μ_i kT_i Δ [⟨f f⟩ + ⟨f(0) f(Δ)⟩] + 2 s² [⟨f f⟩ − ⟨f(0) f(2Δ)⟩]
 
     for noise of readings of variance s². Unknown are how far couplings are from the prior's, and the coefficients of x,
     x³, 1, and of the whole force as the prior has it with B_i in it, which is −μ_i. Both ends of a pair are put
@@ -139,12 +141,12 @@ def estimate_pairs(moments: PairMoments, prior: PairPrior) -> PairEstimates:
     program, units = prior.program, prior.program.units
     if len(moments.applied) != units:
         raise CalibrationError(f"moments of {len(moments.applied)} units, a prior of {units}")
-    raw = moments.means()
-    clean = without_noise(raw, prior.noise**2)
+    raw, s2 = moments.means(), prior.noise**2
+    states, readings = without_noise(raw, s2), of_hermite(raw, s2)
     shift, variance = np.zeros((units, units)), np.zeros((units, units))
     own, covariances, condition = np.zeros((units, 4)), np.zeros((units, 4, 4)), 1.0
     for group in groups_of(program.topology):
-        found = _solve(group, raw, clean, moments, prior)
+        found = _solve(group, states, readings, moments, prior)
         at = np.ix_(group.units, group.common)
         own[group.units], covariances[group.units] = found.own, found.covariances
         shift[at], variance[at] = _couplings(found, prior.values["mobility"][group.units])
@@ -153,19 +155,20 @@ def estimate_pairs(moments: PairMoments, prior: PairPrior) -> PairEstimates:
 
 
 def _solve(
-    group: Group, raw: dict[str, Floats], clean: dict[str, Floats], moments: PairMoments, prior: PairPrior
+    group: Group, states: dict[str, Floats], readings: dict[str, Floats], moments: PairMoments, prior: PairPrior
 ) -> Solution:
-    now, later, noisy = blocks(group, raw, clean, prior.program.matrix, prior.values)
+    expected = prior.program.matrix, prior.values
+    zero, one, two = (products(group, states, lag, *expected) for lag in range(LAGS))
+    read = products(group, readings, 0, *expected)
     mobility, s2 = prior.values["mobility"][group.units], prior.noise**2
-    interval = moments.interval
-    spread = 2 * mobility * prior.kT[group.units] * interval
-    slope = (now + later) * (interval / 2)
-    scores = noisy
+    spread = 2 * mobility * prior.kT[group.units] * moments.interval
+    slope = (zero + one * 4.0 + two) * (moments.interval / 3)
+    scores = (read + one.symmetric) * 2.0
     if s2:
-        scores = noisy + (noisy + later.symmetric * -1.0) * (2 * s2 / max(float(spread.mean()), np.finfo(float).tiny))
+        scores += (read + two.symmetric * -1.0) * (2 * s2 / max(float(spread.mean()), np.finfo(float).tiny))
     right = (
-        later.right[:, :, 0] - now.right[:, :, 0] + mobility[:, None] * slope.right[:, :, FORCE],
-        later.own[:, :, 0] - now.own[:, :, 0] + mobility[:, None] * slope.own[:, :, FORCE],
+        two.right[:, :, 0] - zero.right[:, :, 0] + mobility[:, None] * slope.right[:, :, FORCE],
+        two.own[:, :, 0] - zero.own[:, :, 0] + mobility[:, None] * slope.own[:, :, FORCE],
     )
     weights = moments.count / np.where(spread > 0, spread, 1.0)
     scale = np.stack([2 * mobility, 4 * mobility, mobility, np.ones_like(mobility)], axis=1)

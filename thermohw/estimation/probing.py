@@ -20,7 +20,7 @@ from thermohw.estimation.pairs import PairEstimates, PairPrior, estimate_pairs
 from thermohw.estimation.readings import Readings, check_csv, file_of
 from thermohw.estimation.recipes import Recipe
 from thermohw.estimation.request import Request, identity
-from thermohw.estimation.sums import PRODUCTS
+from thermohw.estimation.sums import LAGS, PRODUCTS
 from thermohw.langevin.noise import choose_seed
 from thermohw.program import Program
 
@@ -168,7 +168,7 @@ def _check(device: ThermodynamicDevice, program: Program, recipe: Recipe, as_csv
     numbers = units * len(FEATURES) ** 2 if recipe.by_lines else Basis(units).size ** 2
     size = recipe.groups * PRODUCTS * numbers * 8
     if recipe.method == "pairs":
-        size = max(size, len(MATRICES) * units**2 * 8)
+        size = max(size, LAGS * len(MATRICES) * units**2 * 8)
     if size > MOST_BYTES:
         raise CalibrationError(
             f"the sums of {units} units in {recipe.groups} groups take {size / 2**30:.1f} GiB; at most "
