@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from thermohw import Program, RunPlan, SimulatedDevice, Topology
 from thermohw.errors import CalibrationError
 from thermohw.estimation import Estimates, LaggedMoments, estimate
+from thermohw.estimation.bordered import Block, Modes, solve
 from thermohw.estimation.excitation import applied_biases
 from thermohw.estimation.lines import LineMoments, estimate_lines
 from thermohw.estimation.pair_blocks import groups_of
@@ -100,6 +101,31 @@ def test_intervals_cover_whether_readings_or_the_prior_decide(relative: float) -
     covered = float((np.abs(np.concatenate(scores)) < 1.96).mean())
     assert 0.9 < covered < 0.99, covered  # 160 to 200 couplings: 0.95 ± 0.017
     assert (np.abs(np.concatenate(scores)) < 0.98).mean() < 0.8  # the control: half as wide does not do
+
+
+def test_many_partners_do_not_bias_what_few_readings_tell() -> None:
+    """Few readings, many partners: more instruments than unknowns would put mobilities a third of an error too low."""
+    topology, interval = Topology.layered(80, 40), 0.005
+    one = np.ones(topology.units)
+    couplings = np.random.default_rng(6).normal(0, 0.2, len(topology.pairs))
+    program = Program(topology, 10 * one, 10 * one, 0 * one, couplings)
+    prior = flat_prior(program, 0.02)
+    prior = replace(prior, widths=prior.widths | {"J2": 5 * one, "J4": 5 * one})
+    means: list[float] = []
+    errors: list[float] = []
+    for seed in range(6):
+        moments, device = PairMoments(0 * one), SimulatedDevice()
+        for number, applied in enumerate(applied_biases(8, topology, program.biases, 4.0, None)):
+            device.program(program.with_biases(applied))
+            plan = RunPlan(32 * interval, 8, interval / 80, record_every=80, keep="trajectory", seed=seed)
+            trajectory = device.run(replace(plan, first_chain=8 * number)).trajectory
+            assert trajectory is not None
+            moments.absorb(sums(applied, trajectory.swapaxes(0, 1), interval))
+        found = estimate_pairs(moments, prior)
+        means.append(float(found.values["mobility"].mean()))
+        errors.append(float(found.errors["mobility"].mean()))
+    assert abs(np.mean(means) - 1) < 0.2 * np.mean(errors)
+    assert np.std(means) / 6**0.5 < 0.05 * np.mean(errors)
 
 
 def test_without_readings_the_prior_stays() -> None:
@@ -201,6 +227,35 @@ def test_sums_are_those_that_they_say() -> None:
         np.testing.assert_allclose(moments.sums[name], values)
     moments.take(states[:2])  # no product goes over two intervals
     assert moments.count == 9
+
+
+@pytest.mark.parametrize("varied", [6, 4])
+def test_a_border_and_one_basis_solve_as_the_matrices_written_out(varied: int) -> None:
+    rng, units, s, o = np.random.default_rng(7), 5, 6, 3
+    features = rng.normal(size=(50, s + units * o))
+    features[:, varied:s] = 0.0
+    later = 0.8 * features + 0.3 * rng.normal(size=features.shape) * (features != 0)
+    both: Floats = features.T @ later / 50
+    apart = [both[np.ix_(rows, rows)] for rows in (np.r_[:s, s + u * o : s + u * o + o] for u in range(units))]
+    blocks = np.stack(apart)
+    moments = Block(both[:s, :s], blocks[:, :s, s:], blocks[:, s:, :s], blocks[:, s:, s:])
+    modes = Modes.of(moments.common, features[:, :s].T @ features[:, :s] / 50)
+    right, k, pinned = rng.normal(size=(units, s + o)), rng.uniform(1, 3, units), np.array([-1, 0, 1, 2, -1])
+    right[:, varied:s] = 0.0
+    precision, own = rng.uniform(0.1, 1, units), rng.uniform(0.1, 1, (units, o))
+    found = solve(moments, modes, (right[:, :s], right[:, s:]), k, (precision, own), pinned)
+    for unit in range(units):
+        kept = np.setdiff1d(np.arange(s + o), [pinned[unit]])
+        matrix = k[unit] * blocks[unit] + np.diag(np.r_[np.full(s, precision[unit]), own[unit]])
+        inverse: Floats = np.linalg.inv(matrix[np.ix_(kept, kept)])
+        beta, variances = np.zeros(s + o), np.zeros(s + o)
+        beta[kept], variances[kept] = inverse @ (k[unit] * right[unit, kept]), np.diag(inverse)
+        np.testing.assert_allclose(found.common[unit], beta[:s], atol=1e-10)
+        np.testing.assert_allclose(found.own[unit], beta[s:], atol=1e-10)
+        np.testing.assert_allclose(found.variances[unit], variances[:s], atol=1e-10)
+        symmetric: Floats = (inverse + inverse.T) / 2
+        np.testing.assert_allclose(found.covariances[unit], symmetric[-o:, -o:], atol=1e-10)
+        np.testing.assert_allclose(found.crossed[unit][kept[:-o]], symmetric[:-o, -o:], atol=1e-10)
 
 
 def test_units_with_the_same_partners_share_a_group() -> None:

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from thermohw.estimation.basis import Floats
 
+Complex = NDArray[np.complex128]
+
 LEAST_EIGENVALUE = 1e-10
-"""Of second moments, features scaled to one: combinations below it did not vary, and nothing is learnt from them."""
+"""Of second moments, over the largest: combinations below it did not vary, and nothing is learnt from them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +35,6 @@ class Block:
 
     def __mul__(self, factor: float) -> "Block":
         return Block(factor * self.common, factor * self.right, factor * self.left, factor * self.own)
-
-    @property
-    def symmetric(self) -> "Block":
-        """Get the mean of this and its transpose."""
-        right = (self.right + self.left.transpose(0, 2, 1)) / 2
-        own = (self.own + self.own.transpose(0, 2, 1)) / 2
-        return Block((self.common + self.common.T) / 2, right, right.transpose(0, 2, 1), own)
 
     def with_combination(self, common: Floats, own: Floats, which: int) -> "Block":
         """Replace one own feature by a combination of features, (units, s) of common and (units, o) of own ones."""
@@ -67,7 +62,6 @@ class Solution:
         own: (units, o) coefficients of the own ones.
         covariances: (units, o, o) of these.
         crossed: (units, s, o) covariances of common with own ones.
-        condition: Condition number of the common features' second moments, scaled to one.
     """
 
     common: Floats
@@ -75,111 +69,96 @@ class Solution:
     own: Floats
     covariances: Floats
     crossed: Floats
-    condition: float
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """A matrix of the common features' products as V λ V⁻¹, with an orthonormal part of V on which nothing varied.
+
+    Attributes:
+        values: (s,) λ; 0 where nothing varied, or chance made more of a decay than there was.
+        vectors: (s, s) V.
+        inverse: (s, s) V⁻¹.
+    """
+
+    values: Complex
+    vectors: Complex
+    inverse: Complex
+
+    @staticmethod
+    def of(matrix: Floats, second_moments: Floats) -> "Modes":
+        """Get the modes of a matrix (s, s) of features with these second moments (s, s)."""
+        variances, basis = np.linalg.eigh(second_moments)
+        still = variances <= LEAST_EIGENVALUE * variances.max(initial=0.0)
+        moving, rest = basis[:, ~still], basis[:, still]
+        values: Complex
+        own: Complex
+        values, own = np.linalg.eig((moving.T @ matrix @ moving).astype(np.complex128))
+        values = np.where(values.real > 0, values, 0.0)
+        return Modes(
+            np.concatenate([values, np.zeros(rest.shape[1])]).astype(np.complex128),
+            np.hstack([moving @ own, rest]).astype(np.complex128),
+            np.vstack([np.linalg.inv(own) @ moving.T, rest.T]).astype(np.complex128),
+        )
 
 
 def solve(
     moments: Block,
-    scores: Block,
+    modes: Modes,
     right: tuple[Floats, Floats],
     weights: Floats,
     precisions: tuple[Floats, Floats],
     pinned: NDArray[np.int64],
 ) -> Solution:
-    """Solve for the coefficients β of each unit u, and their covariance.
+    """Solve (k_u M_u + π_u) β_u = k_u r_u for the coefficients β of each unit u, with covariances (k_u M_u + π_u)⁻¹.
 
-    The data say M_u β = r_u with errors of covariance Ω_u/k_u, the prior that β is zero with precision π_u:
-
-        (k M^T Ω⁻¹ M + π) β = k M^T Ω⁻¹ r
-
-    The common block of k M^T Ω⁻¹ M + π is diagonal in one basis for all units, whatever k and π. The rest is a border
-    of few rows, eliminated by its Schur complement: the own coefficients, the own rows of M once their errors are made
-    independent of those of the common rows, and a Lagrange multiplier that pins the unit's own entry among the common.
+    The common block of k M + π is diagonal in one basis for all units, whatever k and π. The rest is a border of few
+    rows, eliminated by its Schur complement: the own coefficients, and a Lagrange multiplier that pins the unit's own
+    entry among the common.
 
     Args:
         moments: M.
-        scores: Ω.
+        modes: Of its common block.
         right: r of common (units, s) and own rows (units, o).
         weights: (units,) k.
         precisions: π of common (units,), one for all of them, and own coefficients (units, o).
         pinned: (units,) the common coefficient that is held at zero; −1: none.
     """
-    whitening = _whitening(scores.common)
-    A = whitening @ moments.common
-    values, vectors = np.linalg.eigh(A.T @ A)
-    k = weights[:, None]
-    inverse = 1 / (k * np.maximum(values, 0) + precisions[0][:, None])
-    first = k * (right[0] @ whitening.T @ (A @ vectors))
-    border, corner, target = _border(moments, scores, right, weights, precisions[1], whitening, vectors)
-    held, own = pinned >= 0, moments.own.shape[1]
-    border[held, :, -1] = vectors[pinned[held]]
-    corner[~held, -1, -1] = 1.0
-    scaled = inverse[:, :, None] * border
-    schur: Floats = np.asarray(np.linalg.inv(corner - border.transpose(0, 2, 1) @ scaled), np.float64)
-    edge = np.einsum("uab,ub->ua", schur, target - np.einsum("usw,us->uw", scaled, first))
-    common = (inverse * first - np.einsum("usw,uw->us", scaled, edge)) @ vectors.T
-    rows = _each(vectors, scaled)
-    turned = rows @ schur
-    variances = inverse @ (vectors**2).T + np.einsum("usa,usa->us", turned, rows)
-    condition = _condition(scores.common)
-    return Solution(common, variances, edge[:, :own], schur[:, :own, :own], -turned[:, :, :own], condition)
+    k, own, held = weights[:, None], moments.own.shape[1], pinned >= 0
+    vectors, back, varied = modes.vectors, modes.inverse, modes.values != 0
+    inverse = 1 / (k * modes.values + precisions[0][:, None])
+    columns = np.zeros((*moments.right.shape[:2], own + 1), np.complex128)
+    rows = np.zeros((len(held), own + 1, len(back)), np.complex128)
+    columns[:, :, :own] = k[:, :, None] * varied[:, None] * _each(back, moments.right)
+    rows[:, :own] = k[:, :, None] * varied * (moments.left @ vectors)
+    columns[held, :, own], rows[held, own] = back.T[pinned[held]], vectors[pinned[held]]
+    corner = np.zeros((len(held), own + 1, own + 1), np.complex128)
+    corner[:, :own, :own] = k[:, :, None] * moments.own + precisions[1][:, :, None] * np.eye(own)
+    corner[~held, own, own] = 1.0
+    target = np.concatenate([k * right[1], np.zeros_like(k)], axis=1)
+    first = inverse * varied * (k * right[0] @ back.T)
+    scaled = inverse[:, :, None] * columns
+    schur: Complex = np.linalg.inv(corner - rows @ scaled).astype(np.complex128)
+    edge = np.einsum("uab,ub->ua", schur, target - np.einsum("uas,us->ua", rows, first))
+    common = (first - np.einsum("usa,ua->us", scaled, edge)) @ vectors.T
+    outer, inner = _each(vectors, scaled), (rows * inverse[:, None, :]) @ back
+    turned = outer @ schur
+    variances = inverse @ (vectors * back.T).T + np.einsum("usa,uas->us", turned, inner)
+    crossed = -(turned + (schur @ inner).transpose(0, 2, 1))[:, :, :own] / 2
+    covariances = (schur + schur.transpose(0, 2, 1))[:, :own, :own] / 2
+    return Solution(common.real, variances.real, edge[:, :own].real, covariances.real, crossed.real)
 
 
-def _border(
-    moments: Block,
-    scores: Block,
-    right: tuple[Floats, Floats],
-    weights: Floats,
-    precision: Floats,
-    whitening: Floats,
-    vectors: Floats,
-) -> tuple[Floats, Floats, Floats]:
-    """Get the border (units, s, 2 o + 1), its corner and its right side; the last row and column are left at zero."""
-    units, size, own = moments.right.shape
-    E, F = _each(whitening, scores.right), _each(whitening, moments.right)
-    modes = whitening @ moments.common @ vectors
-    r = (right[0] @ whitening.T)[:, :, None]
-    E, back = E.transpose(0, 2, 1), F.transpose(0, 2, 1)
-    apart = _whitening(scores.own - E @ E.transpose(0, 2, 1))
-    k, root = weights[:, None, None], np.sqrt(weights)[:, None, None]
-    border = np.zeros((units, size, 2 * own + 1))
-    border[:, :, :own] = k * _each(modes.T, F)
-    apart_modes = _each(vectors.T, moments.left.transpose(0, 2, 1)) - _each(modes.T, E.transpose(0, 2, 1))
-    border[:, :, own:-1] = root * (apart_modes @ apart.transpose(0, 2, 1))
-    corner = np.zeros((units, 2 * own + 1, 2 * own + 1))
-    corner[:, :own, :own] = k * (back @ F) + precision[:, :, None] * np.eye(own)
-    corner[:, own:-1, :own] = root * (apart @ (moments.own - E @ F))
-    corner[:, :own, own:-1] = corner[:, own:-1, :own].transpose(0, 2, 1)
-    corner[:, own:-1, own:-1] = -np.eye(own)
-    target = np.zeros((units, 2 * own + 1))
-    target[:, :own] = (k * (back @ r))[:, :, 0]
-    target[:, own:-1] = (root * (apart @ (right[1][:, :, None] - E @ r)))[:, :, 0]
-    return border, corner, target
-
-
-def _each(matrix: Floats, stack: Floats) -> Floats:
+def _each(matrix: Complex, stack: Floats | Complex) -> Complex:
     """Get the product of a matrix with each of a stack, as one product."""
     return np.tensordot(matrix, stack, axes=(1, 1)).transpose(1, 0, 2)
 
 
-def _whitening(matrix: Floats) -> Floats:
-    """Get W with W Ω Wᵀ = 1 on the combinations that vary, zero on others; for one matrix or a stack of them."""
-    scale = _scale(matrix)
-    values, vectors = np.linalg.eigh(matrix / (scale[..., :, None] * scale[..., None, :]))
-    largest = values.max(axis=-1, keepdims=True, initial=0.0)
-    varying = values > LEAST_EIGENVALUE * np.maximum(largest, np.finfo(float).tiny)
-    factors = np.where(varying, 1 / np.sqrt(np.where(varying, values, 1.0)), 0.0)
-    return np.asarray(factors[..., :, None] * np.swapaxes(vectors, -1, -2) / scale[..., None, :])
-
-
-def _condition(matrix: Floats) -> float:
-    scale = _scale(matrix)
-    values = np.linalg.eigvalsh(matrix / np.outer(scale, scale))
+def condition_of(second_moments: Floats) -> float:
+    """Get the condition number of second moments (s, s), features scaled to one."""
+    scale = np.sqrt(np.abs(np.diag(second_moments)))
+    scale = np.where(scale == 0, 1.0, scale)
+    values = np.linalg.eigvalsh(second_moments / np.outer(scale, scale))
     if not values.size:
         return 1.0
     return float(values[-1] / values[0]) if values[0] > 0 else float("inf")
-
-
-def _scale(matrix: Floats) -> Floats:
-    size = np.sqrt(np.abs(np.diagonal(matrix, axis1=-2, axis2=-1)))
-    return np.where(size == 0, 1.0, size)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Floats
-from thermohw.estimation.bordered import Solution, solve
+from thermohw.estimation.bordered import Block, Modes, Solution, condition_of, solve
 from thermohw.estimation.estimates import Estimates
 from thermohw.estimation.lines import gains_of_pairs
 from thermohw.estimation.pair_blocks import FORCE, Group, groups_of, products
@@ -126,14 +126,17 @@ def estimate_pairs(moments: PairMoments, prior: PairPrior) -> PairEstimates:
         ⟨g(0) [x_i(2Δ) − x_i(0)]⟩ = −μ_i θ_i · ∫_0^2Δ ⟨g(0) f_i(s)⟩ ds,      ∫ ≈ ⅓Δ [C(0) + 4 C(Δ) + C(2Δ)]
 
     as `fit_law`, but over two intervals by Simpson's rule for C(s) = ⟨g(0) f_i(s)⟩, of relative error (Δ/τ)⁴/180 for
-    forces that relax in τ: no interpolation of x⁵ and of all units together is needed. The left side has a covariance
-    of Ω/N, with N products, each of which shares half of its noise with the next, and
+    forces that relax in τ: no interpolation of x⁵ and of all units together is needed. With M this matrix for g = f_i,
+    r the left side, N products and a prior of precision π, the posterior of the coefficients β is
 
-        Ω = 4 μ_i kT_i Δ [⟨f f⟩ + ⟨f(0) f(Δ)⟩] + 2 s² [⟨f f⟩ − ⟨f(0) f(2Δ)⟩]
+        (k M + π) β = k r,      k = N ⟨M⟩/⟨Ω⟩,      Ω = 4 μ_i kT_i Δ [C(0) + C(Δ)] + 2 s² [C(0) − C(2Δ)]
 
-    for noise of readings of variance s². Unknown are how far couplings are from the prior's, and the coefficients of x,
-    x³, 1, and of the whole force as the prior has it with B_i in it, which is −μ_i. Both ends of a pair are put
-    together as if the other units' readings said nothing more of it.
+    with the covariance (k M + π)⁻¹; Ω/N is that of r with readings' noise of variance s², each product sharing half of
+    its noise with the next, and ⟨⟩ the mean over the partners' states. (Mᵀ Ω⁻¹ M in place of k M would make use of more
+    equations than there are unknowns, which biases what few readings tell of many partners.) Unknown are how far
+    couplings are from the prior's, and the coefficients of x, x³, 1, and of the whole force as the prior has it with
+    B_i in it, which is −μ_i. Both ends of a pair are put together as if the other units' readings said nothing more of
+    it.
 
     Raises:
         CalibrationError: Moments and prior are of different numbers of units.
@@ -146,40 +149,47 @@ def estimate_pairs(moments: PairMoments, prior: PairPrior) -> PairEstimates:
     shift, variance = np.zeros((units, units)), np.zeros((units, units))
     own, covariances, condition = np.zeros((units, 4)), np.zeros((units, 4, 4)), 1.0
     for group in groups_of(program.topology):
-        found = _solve(group, states, readings, moments, prior)
+        found, worst = _solve(group, states, readings, moments, prior)
         at = np.ix_(group.units, group.common)
         own[group.units], covariances[group.units] = found.own, found.covariances
         shift[at], variance[at] = _couplings(found, prior.values["mobility"][group.units])
-        condition = max(condition, found.condition)
+        condition = max(condition, worst)
     return _put_together(shift, variance, own, covariances, condition, prior)
 
 
 def _solve(
     group: Group, states: dict[str, Floats], readings: dict[str, Floats], moments: PairMoments, prior: PairPrior
-) -> Solution:
+) -> tuple[Solution, float]:
+    """Get the posterior of a group of units, and the condition number of their partners' second moments."""
     expected = prior.program.matrix, prior.values
     zero, one, two = (products(group, states, lag, *expected) for lag in range(LAGS))
-    read = products(group, readings, 0, *expected)
-    mobility, s2 = prior.values["mobility"][group.units], prior.noise**2
-    spread = 2 * mobility * prior.kT[group.units] * moments.interval
+    mobility = prior.values["mobility"][group.units]
     slope = (zero + one * 4.0 + two) * (moments.interval / 3)
-    scores = (read + one.symmetric) * 2.0
-    if s2:
-        scores += (read + two.symmetric * -1.0) * (2 * s2 / max(float(spread.mean()), np.finfo(float).tiny))
     right = (
         two.right[:, :, 0] - zero.right[:, :, 0] + mobility[:, None] * slope.right[:, :, FORCE],
         two.own[:, :, 0] - zero.own[:, :, 0] + mobility[:, None] * slope.own[:, :, FORCE],
     )
-    weights = moments.count / np.where(spread > 0, spread, 1.0)
+    read = products(group, readings, 0, *expected)
+    noise = 2 * prior.noise**2 * _size(read + two * -1.0, zero)
+    spread = 4 * mobility * prior.kT[group.units] * moments.interval * _size(read + one, zero)
+    weights = moments.count * _size(slope, zero) / np.where(spread > 0, spread + noise, 1.0)
     scale = np.stack([2 * mobility, 4 * mobility, mobility, np.ones_like(mobility)], axis=1)
     widths = scale * np.stack([prior.widths[name][group.units] for name in OWN], axis=1)
-    found, known = None, mobility
+    modes, found, known = Modes.of(slope.common, zero.common), None, mobility
     for _ in range(2):  # the prior is of couplings, the coefficients are −μ times these: once more with the μ found
         precisions = 1 / (known * prior.coupling_width) ** 2, 1 / widths**2
-        found = solve(slope, scores, right, weights, precisions, group.position)
+        found = solve(slope, modes, right, weights, precisions, group.position)
         known = mobility - found.own[:, FORCE]
     assert found is not None
-    return found
+    return found, condition_of(zero.common)
+
+
+def _size(products: Block, states: Block) -> float:
+    """Get the mean of products of partners' states with themselves, over those at one time."""
+    variances = np.diag(states.common)
+    return (
+        float(np.mean(np.diag(products.common)[variances > 0] / variances[variances > 0])) if variances.any() else 0.0
+    )
 
 
 def _couplings(found: Solution, mobility: Floats) -> tuple[Floats, Floats]:
