@@ -236,7 +236,8 @@ def test_a_border_and_one_basis_solve_as_the_matrices_written_out(varied: int) -
     features[:, varied:s] = 0.0
     later = 0.8 * features + 0.3 * rng.normal(size=features.shape) * (features != 0)
     both: Floats = features.T @ later / 50
-    apart = [both[np.ix_(rows, rows)] for rows in (np.r_[:s, s + u * o : s + u * o + o] for u in range(units))]
+    own_rows = s + np.arange(units * o).reshape(units, o)
+    apart = [both[np.ix_(rows, rows)] for rows in (np.concatenate([np.arange(s), own]) for own in own_rows)]
     blocks = np.stack(apart)
     moments = Block(both[:s, :s], blocks[:, :s, s:], blocks[:, s:, :s], blocks[:, s:, s:])
     modes = Modes.of(moments.common, features[:, :s].T @ features[:, :s] / 50)
@@ -246,8 +247,8 @@ def test_a_border_and_one_basis_solve_as_the_matrices_written_out(varied: int) -
     found = solve(moments, modes, (right[:, :s], right[:, s:]), k, (precision, own), pinned)
     for unit in range(units):
         kept = np.setdiff1d(np.arange(s + o), [pinned[unit]])
-        matrix = k[unit] * blocks[unit] + np.diag(np.r_[np.full(s, precision[unit]), own[unit]])
-        inverse: Floats = np.linalg.inv(matrix[np.ix_(kept, kept)])
+        matrix: Floats = k[unit] * blocks[unit] + np.diag(np.concatenate([np.full(s, precision[unit]), own[unit]]))
+        inverse: Floats = np.linalg.inv(matrix[np.ix_(kept, kept)]).astype(np.float64)
         beta, variances = np.zeros(s + o), np.zeros(s + o)
         beta[kept], variances[kept] = inverse @ (k[unit] * right[unit, kept]), np.diag(inverse)
         np.testing.assert_allclose(found.common[unit], beta[:s], atol=1e-10)
