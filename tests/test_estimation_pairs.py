@@ -259,6 +259,22 @@ def test_a_border_and_one_basis_solve_as_the_matrices_written_out(varied: int) -
         np.testing.assert_allclose(found.crossed[unit][kept[:-o]], symmetric[:-o, -o:], atol=1e-10)
 
 
+def test_units_without_partners_are_known_too() -> None:
+    topology = Topology.from_pairs(4, 0, [[0, 1]])
+    program = Program(topology, np.ones(4), np.ones(4), np.zeros(4), np.array([0.5]))
+    moments, interval = PairMoments(np.zeros(4)), 0.02
+    for number, applied in enumerate(applied_biases(4, topology, program.biases, 2.0, None)):
+        device = SimulatedDevice()
+        device.program(program.with_biases(applied))
+        plan = RunPlan(1.0, 200, 1e-3, record_every=20, keep="trajectory", first_chain=200 * number, seed=3)
+        trajectory = device.run(plan).trajectory
+        assert trajectory is not None
+        moments.absorb(sums(applied, trajectory.swapaxes(0, 1), interval))
+    found = estimate_pairs(moments, flat_prior(program, 0.5, 10.0))
+    assert (found.errors["mobility"] < 0.1).all()  # the prior's is 10
+    assert (np.abs(found.values["mobility"] - 1) < 4.5 * found.errors["mobility"]).all()
+
+
 def test_units_with_the_same_partners_share_a_group() -> None:
     sizes = sorted((len(group.units), len(group.common), int(group.position.max())) for group in groups_of(NETWORK))
     assert sizes == [(4, 12, 11), (8, 4, -1)]

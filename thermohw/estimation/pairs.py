@@ -185,11 +185,12 @@ def _solve(
 
 
 def _size(products: Block, states: Block) -> float:
-    """Get the mean of products of partners' states with themselves, over those at one time."""
-    variances = np.diag(states.common)
-    return (
-        float(np.mean(np.diag(products.common)[variances > 0] / variances[variances > 0])) if variances.any() else 0.0
+    """Get the mean of products of partners' states over those at one time; of units' own where there are no partners."""
+    values, variances = (
+        np.diag(block.common) if block.common.size else block.own[:, 0, 0] for block in (products, states)
     )
+    varied = variances > 0
+    return float(np.mean(values[varied] / variances[varied])) if varied.any() else 0.0
 
 
 def _couplings(found: Solution, mobility: Floats) -> tuple[Floats, Floats]:
