@@ -185,7 +185,7 @@ def _solve(
 
 
 def _size(products: Block, states: Block) -> float:
-    """Get the mean of products of partners' states over those at one time; of units' own where there are no partners."""
+    """Get the mean of products of partners' states over those at one time; of units' own without partners."""
     values, variances = (
         np.diag(block.common) if block.common.size else block.own[:, 0, 0] for block in (products, states)
     )
