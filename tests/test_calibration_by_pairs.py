@@ -188,7 +188,9 @@ def test_what_cannot_be_done_pair_by_pair_is_refused(tmp_path: Path) -> None:
         probe(device, Program.uncoupled(Topology.from_pairs(3, 0, [])), PAIRS, tmp_path)
     many = Topology.from_pairs(5000, 0, [[0, 1]])
     with SimulatedDevice() as device, pytest.raises(CalibrationError, match=r"5000 units in 20 groups take 2\.2 GiB"):
-        probe(device, Program.uncoupled(many), PAIRS, tmp_path)
+        probe(device, replace(Program.uncoupled(many), couplings=np.ones(1)), PAIRS, tmp_path)
+    with SimulatedDevice() as device, pytest.raises(CalibrationError, match="programmed as zero"):
+        probe(device, replace(PROGRAM, couplings=0 * PROGRAM.couplings), PAIRS, tmp_path)
     assert not list(tmp_path.iterdir())
 
 

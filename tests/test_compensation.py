@@ -11,6 +11,7 @@ from thermohw import Program, Topology
 from thermohw.errors import CalibrationError
 from thermohw.estimation import Estimates
 from thermohw.estimation.compensation import Deviations, compensate
+from thermohw.estimation.shrinkage import shrunk, towards
 
 Floats = NDArray[np.float64]
 
@@ -63,6 +64,36 @@ def test_what_is_mostly_error_is_shrunk_to_what_all_share() -> None:
     between = Deviations.of(estimates(as_built(GAINS, OFFSETS, F2, F4, 1.0), 0.03), PROGRAM)
     kept = (between.gains - between.gains.mean()) @ (GAINS - GAINS.mean()) / ((GAINS - GAINS.mean()) ** 2).sum()
     assert 0.4 < kept < 0.95
+
+
+@pytest.mark.parametrize("error", [1e-3, 0.5, 5.0])
+def test_what_is_hardly_known_is_left_as_the_spec_says(error: float) -> None:
+    """All are 40 % off: of that counts the share 0.3²/(0.3² + s.e.²) with the error of the mean."""
+    values, errors = np.full(9, 1.4), np.full(9, 3 * error)
+    found = shrunk(values, errors)
+    np.testing.assert_allclose(found, 1 + 0.4 * 0.09 / (0.09 + error**2))
+    assert towards(1.0, 1.4, error) == pytest.approx(found[0])
+    np.testing.assert_allclose(shrunk(values, errors, 1.4), 1.4)  # the spec says so too
+
+
+def test_scatter_is_kept_as_far_as_it_is_known_and_plausible() -> None:
+    values = np.array([-3.0, 0.0, 1.0, 2.0, 5.0])
+    sure, unsure = shrunk(values, np.full(5, 1e-3)), shrunk(values, np.full(5, 1.0))
+    np.testing.assert_allclose(sure, values, atol=1e-3)
+    np.testing.assert_allclose(unsure - unsure.mean(), (values - 1) * 0.09 / 1.09)  # 0.3 of scatter, errors of 1
+    wide = shrunk(values, np.full(5, 1.0), width=100.0)
+    assert np.ptp(wide) > 0.8 * np.ptp(values)
+    partly = shrunk(np.append(values, np.nan), np.full(6, 1e-3))
+    assert partly[-1] == pytest.approx(1.0, abs=1e-3)  # what is not known is as the mean
+    np.testing.assert_array_equal(shrunk(np.full(3, np.nan), np.ones(3), 2.0), 2.0)
+
+
+def test_an_ideal_device_that_was_hardly_read_is_left_alone() -> None:
+    """Lines that tell nothing, of gains of −2 and 4: of an ideal device, by chance."""
+    values = {**as_built(GAINS, OFFSETS, F2, F4, 1.0), "gains": np.tile([-2.0, 4.0], (UNITS, 1))}
+    values["gains"][:3, 0] = np.nan
+    found = estimates(values, 3.0, "lines")
+    assert np.abs(Deviations.of(found, PROGRAM).gains - 1).max() < 0.2
 
 
 def test_lines_give_the_gains_of_their_pairs() -> None:

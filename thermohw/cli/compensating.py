@@ -3,8 +3,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 
 from thermohw.cli.calibration_telling import UNLIKELY, notes
 from thermohw.cli.console import err
@@ -17,6 +19,14 @@ from thermohw.estimation.request import identity, same_device
 from thermohw.estimation.sealed import file_digest
 from thermohw.estimation.statement import FILE
 from thermohw.program import Program
+
+CalibrationFolder = Annotated[
+    Path | None, typer.Option("--calibration", help="Record of calibration of the device that is compensated for.")
+]
+KeepOnsite = Annotated[
+    bool,
+    typer.Option("--keep-onsite", help="For --calibration: J2 and J4 are built in; only couplings and biases change."),
+]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ import typer
 from thermohw import datasets
 from thermohw.cli import accounting, compensating, exporting, generating
 from thermohw.cli.calibrating import calibrate, calibration
+from thermohw.cli.compensating import CalibrationFolder, KeepOnsite
 from thermohw.cli.console import clear_failure, out, print_json, progress_bar, table
 from thermohw.cli.demonstration import demonstrate
 from thermohw.cli.describing import describe
@@ -205,15 +206,8 @@ def export(
         str | None,
         typer.Option("--device", help="RC card of the netlist; rc_board if not given. Or the device of --calibration."),
     ] = None,
-    calibration_folder: Annotated[
-        Path | None, typer.Option("--calibration", help="Record of calibration of the device that is compensated for.")
-    ] = None,
-    keep_onsite: Annotated[
-        bool,
-        typer.Option(
-            "--keep-onsite", help="With --calibration: J2 and J4 are built in, couplings and biases alone change."
-        ),
-    ] = False,
+    calibration_folder: CalibrationFolder = None,
+    keep_onsite: KeepOnsite = False,
     effects: Effects = None,
     device_seed: DeviceSeed = None,
     clip: Clip = False,
@@ -227,10 +221,9 @@ def export(
     """
     with clear_failure():
         source = open_source(target)
-        program = source.runnable()
         names = exporting.parse_formats(formats, device, calibration_folder is not None)
         made_up = compensating.compensated(
-            program, calibration_folder, device, effects, device_seed, clip=clip, onsite=not keep_onsite
+            source.runnable(), calibration_folder, device, effects, device_seed, clip=clip, onsite=not keep_onsite
         )
         program = made_up.program
         stem = target.resolve().stem if target.is_dir() else target.stem

@@ -10,7 +10,7 @@ from thermohw.estimation.basis import Floats
 from thermohw.estimation.estimates import Estimates
 from thermohw.estimation.lines import gains_of_pairs
 from thermohw.estimation.pairs import PairEstimates
-from thermohw.estimation.shrinkage import pooled, shrunk, weighted_mean
+from thermohw.estimation.shrinkage import pooled, shrunk, towards, weighted_mean
 from thermohw.program import Program
 
 LEAST_GAIN = 0.05
@@ -40,8 +40,9 @@ class Deviations:
         """Get the deviations from the estimates of a device that held a program.
 
         Each kind is shrunk towards its mean over the device by what its own scatter exceeds its errors (empirical
-        Bayes): an estimate that is mostly error changes little, and what all share is kept in full. Pairs and units
-        without an estimate, or programmed as zero, get the mean.
+        Bayes), and the mean towards the spec's where it is hardly known (`PLAUSIBLE`): an estimate that is mostly error
+        changes little, and what all share is kept. Pairs and units without an estimate, or programmed as zero, get the
+        mean.
 
         Args:
             estimates: Of couplings one by one, or of lines: then a coupling's gain is that of its two lines
@@ -55,12 +56,13 @@ class Deviations:
         """
         if not estimates.topology.same_as(program.topology):
             raise CalibrationError("the estimates are of another topology than the program")
-        heating = weighted_mean(estimates.values["kT"], pooled(estimates.standard_error("kT"))) / kT
-        if not np.isfinite(heating):
+        thermal, error = weighted_mean(estimates.values["kT"], pooled(estimates.standard_error("kT")))
+        if not np.isfinite(thermal):
             raise CalibrationError("the estimates have no temperature, so nothing can be compensated for it")
+        heating = towards(1.0, thermal / kT, error / kT)
         known = estimates if pairs is None else pairs
         factors = {name: shrunk(*_relative(known, name, getattr(program, name))) for name in ("J2", "J4")}
-        offsets = shrunk(known.values["biases"] - program.biases, pooled(known.standard_error("biases")))
+        offsets = shrunk(known.values["biases"] - program.biases, pooled(known.standard_error("biases")), 0.0, kT)
         if pairs is not None:
             gains = _gains_one_by_one(pairs, program)
         elif estimates.method == "lines":

@@ -14,7 +14,7 @@ from thermohw.estimation.estimates import Estimates, jackknife_errors
 from thermohw.estimation.interpolation import integrated
 from thermohw.estimation.means import ReadingMeans
 from thermohw.estimation.regression import solve_scaled
-from thermohw.estimation.shrinkage import pooled, shrunk
+from thermohw.estimation.shrinkage import pooled, shrunk, towards
 from thermohw.estimation.sums import LAGS, ReadingSums
 from thermohw.program import Program, dense_if_full
 
@@ -162,14 +162,14 @@ def gains_of_pairs(lines: Estimates) -> Floats:
     """Get the gains (pairs,) of couplings from those of their lines: g_ij = ḡ · g_i/⟨g_i⟩ · g_j/⟨g_j⟩, layer by layer.
 
     ḡ is what all couplings between two layers share. Both ends tell it, one of them perhaps much better: the means over
-    their lines are weighed by the jackknife errors of these means. Nothing is known of lines that are programmed as
-    zero: they are as the others, or 1.
+    their lines are weighed by the jackknife errors of these means. Lines are shrunk towards their mean, and ḡ towards 1
+    where it is hardly known. Nothing is known of lines that are programmed as zero: they are as the others, or 1.
     """
     topology = lines.topology
     values, replicates = lines.values["gains"], lines.replicates["gains"]
     errors = lines.standard_error("gains").reshape(-1, 2)
     layer = (np.arange(topology.units) >= topology.visible).astype(np.int64)
-    relative, mean, precision = np.ones((topology.units, 2)), np.zeros((2, 2)), np.zeros((2, 2))
+    scatter, mean, precision = np.zeros((topology.units, 2)), np.zeros((2, 2)), np.zeros((2, 2))
     for own in (0, 1):
         for other in (0, 1):
             rows = (layer == own) & np.isfinite(values[:, other])
@@ -178,12 +178,16 @@ def gains_of_pairs(lines: Estimates) -> Floats:
                 error = float(jackknife_errors(replicates[:, rows, other].mean(axis=1)))
                 precision[own, other] = 1 / max(error**2, np.finfo(np.float64).tiny)
                 found = shrunk(values[rows, other], pooled(errors[rows, other]))
-                relative[rows, other] = found / found.mean()
+                scatter[rows, other] = found - found.mean()
     weight = precision + precision.T
-    common = np.where(weight > 0, (mean * precision + (mean * precision).T) / np.where(weight > 0, weight, 1.0), 1.0)
+    common = np.ones((2, 2))
+    for one, two in np.argwhere(weight > 0):
+        measured = mean[one, two] * precision[one, two] + mean[two, one] * precision[two, one]
+        common[one, two] = towards(1.0, float(measured / weight[one, two]), float(weight[one, two]) ** -0.5)
+    relative = 1 + scatter / common[layer]
     pairs: NDArray[np.int32] = topology.pairs
-    one, two = layer[pairs[:, 0]], layer[pairs[:, 1]]
-    return np.asarray(common[one, two] * relative[pairs[:, 0], two] * relative[pairs[:, 1], one])
+    first, second = layer[pairs[:, 0]], layer[pairs[:, 1]]
+    return np.asarray(common[first, second] * relative[pairs[:, 0], second] * relative[pairs[:, 1], first])
 
 
 def _fit(means: LineMeans, noise: float | None) -> dict[str, Floats]:

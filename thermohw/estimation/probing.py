@@ -159,6 +159,10 @@ def _check(device: ThermodynamicDevice, program: Program, recipe: Recipe, as_csv
     spec, units = device.spec, program.topology.units
     if recipe.by_lines and not len(program.couplings):
         raise CalibrationError("the program has no couplings, so that there are no lines: take the method both")
+    if recipe.method == "pairs" and not program.couplings.any():
+        raise CalibrationError(
+            "all couplings are programmed as zero, so that their prior has no width: take the method both"
+        )
     if not spec.trajectories and (recipe.by_lines or recipe.method == "trajectories"):
         raise CalibrationError(
             f"{spec.name} cannot read out states during a run; a recipe for it has the method snapshots, or both"
