@@ -94,7 +94,8 @@ def calibrate(
                 return
             with progress_bar("calibrating") as progress:
                 probed = probe(opened, program, chosen, place, seed, progress, as_csv=as_csv)
-        record = CalibrationRecord.of(probed)
+        with err.status("estimating"):  # a minute for a thousand units
+            record = CalibrationRecord.of(probed)
         files = draw_record(record, place / "figures")
         _tell(record, files, {"measured": probed.measured, "patterns": chosen.patterns}, foretold, as_json)
 
