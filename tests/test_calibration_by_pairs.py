@@ -70,7 +70,7 @@ def test_a_record_holds_lines_and_pairs(record: CalibrationRecord) -> None:
     quality = loaded.statement.quality
     assert quality.unresolved == len(NETWORK.pairs) - found.resolved < len(NETWORK.pairs)
     assert quality.learnt == pytest.approx(found.learnt.mean()) and found.learnt.mean() > 0.5
-    assert quality.condition >= found.condition
+    assert 1 < quality.condition < 1e6 and 1 < found.condition < 1e3
     named = [NETWORK.pairs.tolist().index(list(pair.units)) for pair in quality.least_known]
     np.testing.assert_array_equal(named, found.unresolved()[:3])
 

@@ -56,7 +56,7 @@ def record_tables(record: CalibrationRecord) -> list[Table]:
             "–" if quality.temperature_ratio is None else f"{quality.temperature_ratio:.4g}",
         ),
         ("worst condition", f"{quality.condition:.3g}, unit {quality.condition_unit}"),
-        _couplings(record),
+        *_couplings(record),
     ]
     return [table(title, columns, rows), table("Quality", ("what", "value"), facts)]
 
@@ -179,16 +179,16 @@ def _verdict(judged: Agreement | None, otherwise: str) -> str:
     return f"{total}; largest {judged.deviation:+.1f} s.e., {judged.worst}"
 
 
-def _couplings(record: CalibrationRecord) -> tuple[str, str]:
+def _couplings(record: CalibrationRecord) -> list[tuple[str, str]]:
     """Tell what is not known of couplings one by one."""
     quality, method = record.statement.quality, record.statement.method
     if method == "lines":
-        return "couplings", "line by line, no pair by itself"
+        return [("couplings", "line by line, no pair by itself")]
     unresolved = f"{quality.unresolved} of {quality.pairs}"
-    if quality.learnt is None:
-        return "couplings below 2 s.e.", f"{unresolved}{_named(record)}"
+    if record.pairs is None:
+        return [("couplings below 2 s.e.", f"{unresolved}{_named(record)}")]
     words = f"{unresolved}; the readings removed {quality.learnt:.2%} of the prior's variance{_named(record)}"
-    return "couplings not resolved", words
+    return [("worst condition of partners", f"{record.pairs.condition:.3g}"), ("couplings not resolved", words)]
 
 
 def _named(record: CalibrationRecord) -> str:

@@ -88,6 +88,12 @@ def even_without_noise(even: dict[int, Floats], s2: Floats) -> dict[int, Floats]
     return {k: sum((f * known[m] for m, f in hermite(k, s2).items()), np.zeros_like(s2)) for k in even}
 
 
+def scale_of(products: Floats) -> Floats:
+    """Get the sizes (…, features) of features from their products (…, features, features); 1 where they are zero."""
+    size = np.sqrt(np.abs(np.diagonal(products, axis1=-2, axis2=-1)))
+    return np.asarray(np.where(size == 0, 1.0, size), np.float64)
+
+
 def hermite(degree: int, s2: Floats) -> dict[int, Floats]:
     """Get the coefficients of He_degree by power, (units,) each."""
     terms: dict[int, Floats] = {}

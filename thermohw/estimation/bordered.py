@@ -152,13 +152,3 @@ def solve(
 def _each(matrix: Complex, stack: Floats | Complex) -> Complex:
     """Get the product of a matrix with each of a stack, as one product."""
     return np.tensordot(matrix, stack, axes=(1, 1)).transpose(1, 0, 2)
-
-
-def condition_of(second_moments: Floats) -> float:
-    """Get the condition number of second moments (s, s), features scaled to one."""
-    scale = np.sqrt(np.abs(np.diag(second_moments)))
-    scale = np.where(scale == 0, 1.0, scale)
-    values = np.linalg.eigvalsh(second_moments / np.outer(scale, scale))
-    if not values.size:
-        return 1.0
-    return float(values[-1] / values[0]) if values[0] > 0 else float("inf")

@@ -4,7 +4,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from thermohw.estimation.basis import Floats
+from thermohw.estimation.basis import Floats, scale_of
 
 SMALLEST_EIGENVALUE = 1e-10
 """Of ⟨F F⟩ with features scaled to one: below it a combination of features did not vary."""
@@ -55,6 +55,5 @@ def integrated_at_equilibrium(products: Floats, interval: float) -> Floats:
 
 
 def _scale(here: Floats) -> Floats:
-    size = np.sqrt(np.abs(np.diagonal(here, axis1=-2, axis2=-1)))
-    size = np.where(size == 0, 1.0, size)
+    size = scale_of(here)
     return size[..., :, None] * size[..., None, :]

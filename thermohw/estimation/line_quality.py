@@ -28,9 +28,9 @@ def judge_lines(moments: LineMoments, estimates: Estimates, kT: float, pairs: Pa
         conditions[unit] = scaled_condition(products[np.ix_(used, used)])
     correlations, errors = residual_autocorrelations(moments, estimates)
     units = [f"unit {unit}" for unit in range(topology.units)]
-    condition, unresolved, least, learnt = float(conditions.max()), np.arange(len(topology.pairs)), (), None
+    unresolved, least, learnt = np.arange(len(topology.pairs)), (), None
     if pairs is not None:
-        condition, unresolved = max(condition, pairs.condition), pairs.unresolved()
+        unresolved = pairs.unresolved()
         least, learnt = named_pairs(pairs, unresolved[:NAMED]), float(pairs.learnt.mean())
     return Quality(
         whiteness=agreement(correlations, errors, estimates.groups - 1, units),
@@ -38,7 +38,7 @@ def judge_lines(moments: LineMoments, estimates: Estimates, kT: float, pairs: Pa
         reciprocity=None,
         temperature=agreement(thermal - kT, estimates.standard_error("kT"), estimates.groups - 1, units),
         temperature_ratio=float(thermal.mean() / kT) if np.isfinite(thermal).all() else None,
-        condition=condition,
+        condition=float(conditions.max()),
         condition_unit=int(np.argmax(conditions)),
         unresolved=len(unresolved),
         pairs=len(topology.pairs),

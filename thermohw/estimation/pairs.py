@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Floats
-from thermohw.estimation.bordered import Block, Modes, Solution, condition_of, solve
+from thermohw.estimation.bordered import Block, Modes, Solution, solve
 from thermohw.estimation.estimates import Estimates
 from thermohw.estimation.lines import gains_of_pairs
 from thermohw.estimation.pair_blocks import FORCE, Group, groups_of, products
 from thermohw.estimation.pair_moments import PairMoments, of_hermite, without_noise
+from thermohw.estimation.regression import scaled_condition
 from thermohw.estimation.sums import LAGS
 from thermohw.program import Program
 from thermohw.topology import Topology
@@ -181,7 +182,7 @@ def _solve(
         found = solve(slope, modes, right, weights, precisions, group.position)
         known = mobility - found.own[:, FORCE]
     assert found is not None
-    return found, condition_of(zero.common)
+    return found, scaled_condition(zero.common)
 
 
 def _size(products: Block, states: Block) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermohw.errors import CalibrationError
-from thermohw.estimation.basis import Basis, Floats
+from thermohw.estimation.basis import Basis, Floats, scale_of
 from thermohw.topology import Topology
 
 WORST_CONDITION = 1e10
@@ -103,8 +103,8 @@ class Regressors:
 
 
 def scaled_condition(matrix: Floats) -> float:
-    """Get the condition number of normal equations whose features are scaled to one."""
-    return float(np.linalg.cond(_scaled(matrix)[0]))
+    """Get the condition number of second moments or normal equations whose features are scaled to one."""
+    return float(np.linalg.cond(_scaled(matrix)[0])) if matrix.size else 1.0
 
 
 def solve_scaled(matrix: Floats, right: Floats, unit: int) -> Floats:
@@ -122,5 +122,5 @@ def solve_scaled(matrix: Floats, right: Floats, unit: int) -> Floats:
 
 
 def _scaled(matrix: Floats) -> tuple[Floats, Floats]:
-    scale = np.sqrt(np.abs(np.diag(matrix)))
+    scale = scale_of(matrix)
     return matrix / np.outer(scale, scale), scale
