@@ -120,7 +120,7 @@ def test_an_interrupted_one_goes_on_with_the_same_sums(
     for name, value in CalibrationRecord.of(again).estimates.values.items():
         np.testing.assert_array_equal(value, record.estimates.values[name])
     with pytest.raises(FileFormatError, match="not those of 9 units"):
-        Readings.load(place, 0, PROGRAM.digest)  # not sums of pairs
+        Readings.load(place, 0, again.request)  # not sums of pairs
 
 
 def test_records_of_both_kinds_share_what_units_have(record: CalibrationRecord, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_record_holds_lines_and_pairs(record: CalibrationRecord) -> None:
 
 
 def test_the_readings_give_the_sums_that_a_run_would(record: CalibrationRecord) -> None:
-    readings = Readings.load(record.folder, 1, PROGRAM.digest, PROGRAM)
+    readings = Readings.load(record.folder, 1, record.request, PROGRAM)
     assert readings.trajectory is not None
     sums, states = readings.pair_moments(), readings.trajectory.astype(np.float64)
     now, later = states[:, :-2].reshape(-1, 9), states[:, 2:].reshape(-1, 9)

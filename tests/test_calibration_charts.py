@@ -16,8 +16,8 @@ WANTED = np.array([-2.0, 0.5, 3.0])
 FOUND, ERRORS = WANTED + np.array([0.1, -0.2, 0.05]), np.full(3, 0.1)
 SCORES = np.array([1.0, -2.0, 0.5, 30.0])
 UNITS = {
-    "mobility": (np.array([1.0, np.nan, 1.1]), np.array([0.1, np.nan, 0.1])),
-    "kT": (np.full(3, np.nan), np.full(3, np.nan)),
+    "mobility": (np.array([1.0, np.nan, 1.1]), np.array([0.1, np.nan, 0.1]), 0.9),
+    "kT": (np.full(3, np.nan), np.full(3, np.nan), 1.0),
 }
 
 
@@ -39,7 +39,10 @@ def test_couplings_scores_and_units_are_drawn() -> None:
     assert shares[-1] == pytest.approx(1 / 4)
     x, y = points(figure, 2)
     np.testing.assert_array_equal((x, y), ([0, 2], [1.0, 1.1]))  # what is not known is left out
+    reference = next(line for line in figure.axes[2].lines if line.get_marker() != "o")
+    assert list(np.asarray(reference.get_ydata())) == [0.9, 0.9]
     assert [text.get_text() for text in figure.axes[3].texts] == ["not known"]
+    assert figure.axes[1].get_title() == "r.m.s. 15 of 4 parameters, 1 beyond ±10 in the last bars"
 
 
 def test_differences_are_drawn_pair_by_pair() -> None:
@@ -53,10 +56,10 @@ def test_differences_are_drawn_pair_by_pair() -> None:
 def test_gains_of_lines_are_drawn_for_each_layer() -> None:
     gains = {"to visible": (np.full(3, np.nan), np.full(3, np.nan)), "to hidden": (FOUND, ERRORS)}
     figure = line_gains(gains, 1.0, SCORES, UNITS)
-    first, second = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
-    assert not len(np.asarray(first.get_xdata()))  # nothing is known of these
-    np.testing.assert_array_equal(np.asarray(second.get_ydata()), FOUND)
-    assert first.get_color() != second.get_color()
+    (known,) = [line for line in figure.axes[0].lines if line.get_marker() == "o"]  # nothing is known of the others
+    np.testing.assert_array_equal(np.asarray(known.get_ydata()), FOUND)
+    legend = figure.axes[0].get_legend()
+    assert legend is not None and [text.get_text() for text in legend.get_texts()] == ["to hidden"]
     reference = next(line for line in figure.axes[0].lines if line.get_marker() != "o")
     assert list(np.asarray(reference.get_ydata())) == [1.0, 1.0]
     assert line_gains(gains, 0.0, SCORES, {}).axes[0].get_ylabel() == "change of gain of couplings"

@@ -58,7 +58,7 @@ def test_a_bad_line_changes_nothing(tmp_path: Path) -> None:
         found = calibrated(board, program, how, tmp_path / "line")
         assert board.statistics.retries > 2
     for number in range(how.patterns):
-        one, other = (Readings.load(record.folder, number, program.digest) for record in (direct, found))
+        one, other = (Readings.load(record.folder, number, record.request) for record in (direct, found))
         assert one.trajectory is not None and other.trajectory is not None
         np.testing.assert_array_equal(one.trajectory, other.trajectory)
     for name in NAMES:  # sums are made of other pieces, so that their last bits differ

@@ -15,7 +15,7 @@ from served import served
 
 from thermohw import Program, SerialDevice, SimulatedDevice, Topology
 from thermohw.device import DeviceWrapper, ThermodynamicDevice
-from thermohw.errors import CalibrationError, DeviceLimitError, FileFormatError
+from thermohw.errors import CalibrationError, DeviceLimitError, FileFormatError, PlanError
 from thermohw.estimation import LaggedMoments
 from thermohw.estimation.probing import Probe, probe
 from thermohw.estimation.readings import Readings
@@ -43,10 +43,11 @@ def assert_same_sums(one: Probe, other: Probe) -> None:
 @pytest.mark.parametrize("noise", [0.0, 0.05])
 def test_the_sums_are_those_of_the_readings_kept(tmp_path: Path, noise: float) -> None:
     how = recipe()
-    total = probed(tmp_path, how, lambda: NonidealDevice(SimulatedDevice(), [ReadoutNoise(std=noise)], 1)).moments
+    found = probed(tmp_path, how, lambda: NonidealDevice(SimulatedDevice(), [ReadoutNoise(std=noise)], 1))
+    total = found.moments
     again, late = np.zeros_like(total.products), np.zeros_like(total.products)
     for number in range(how.patterns):
-        kept = Readings.load(tmp_path, number, TRIANGLE.digest)
+        kept = Readings.load(tmp_path, number, found.request)
         assert kept.trajectory is not None
         assert kept.trajectory.shape == (20, 12, 3)
         assert kept.seconds > 0
@@ -110,22 +111,48 @@ def test_readings_that_are_damaged_or_of_something_else_are_refused(tmp_path: Pa
     with pytest.raises(FileFormatError, match="pattern-000"):
         probed(tmp_path)
     first.write_bytes(second.read_bytes())
-    with pytest.raises(FileFormatError, match="another program or pattern"):
+    with pytest.raises(FileFormatError, match="another calibration or pattern"):
         probed(tmp_path)
     first.unlink()
     assert probed(tmp_path).measured == 1
 
 
+def test_readings_of_another_device_are_refused(tmp_path: Path) -> None:
+    """The same program, recipe and seed: the device alone differs."""
+    probed(tmp_path / "one")
+    probed(tmp_path / "other", opener=lambda: SimulatedDevice(mobility=2.0))
+    (tmp_path / "one" / "pattern-002.npz").write_bytes((tmp_path / "other" / "pattern-002.npz").read_bytes())
+    with pytest.raises(FileFormatError, match=r"pattern-002\.npz: holds readings of another calibration"):
+        probed(tmp_path / "one")
+
+
+def test_a_claim_without_readings_lapses(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        probed(tmp_path, recipe(interval=0.02), lambda: Counted(SimulatedDevice(), breaks_at=0))
+    assert (tmp_path / "request.json").exists()
+    assert probed(tmp_path).measured == 4
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64])
+def test_seeds_out_of_range_are_refused(tmp_path: Path, seed: int) -> None:
+    with pytest.raises(PlanError, match="seed must lie in"):
+        probed(tmp_path, seed=seed)
+
+
 def test_readings_as_csv_are_the_same(tmp_path: Path) -> None:
     plain, text = probed(tmp_path / "npz"), probed(tmp_path / "csv", as_csv=True)
     assert_same_sums(plain, text)
-    kept = Readings.load(tmp_path / "npz", 2, TRIANGLE.digest).trajectory
+    kept = Readings.load(tmp_path / "npz", 2, plain.request).trajectory
     assert kept is not None
-    assert Readings.load(tmp_path / "csv", 2, TRIANGLE.digest).trajectory is None
-    with (tmp_path / "csv" / "pattern-002.csv").open() as file:
+    assert Readings.load(tmp_path / "csv", 2, text.request).trajectory is None
+    kept_text = tmp_path / "csv" / "pattern-002.csv"
+    with kept_text.open() as file:
         header, *rows = csv.reader(file)
     assert header == ["chain", "reading", "x0", "x1", "x2"]
     np.testing.assert_array_equal(np.array(rows)[:, 2:].astype(np.float32).reshape(kept.shape), kept)
+    kept_text.write_text("\n".join([",".join(header), *(",".join(row) for row in rows[:-1])]))
+    with pytest.raises(FileFormatError, match=r"pattern-002\.csv: not the readings that were measured"):
+        probed(tmp_path / "csv", as_csv=True)
     with pytest.raises(CalibrationError, match="too many for CSV"):
         probed(tmp_path / "big", recipe(readings=100_000), as_csv=True)
     assert not (tmp_path / "big").exists()
@@ -182,7 +209,7 @@ class _Coarse(DeviceWrapper):
 def test_what_is_applied_is_what_the_device_holds(tmp_path: Path) -> None:
     found = probed(tmp_path, recipe(amplitude=2.4), lambda: _Coarse(SimulatedDevice()))
     np.testing.assert_array_equal(found.program.biases, np.round(TRIANGLE.biases))
-    applied = np.stack([Readings.load(tmp_path, n, found.program.digest).moments.applied for n in range(4)])
+    applied = np.stack([Readings.load(tmp_path, n, found.request).moments.applied for n in range(4)])
     assert set(np.abs(applied).ravel()) == {2.0}
     assert found.request.asked == TRIANGLE.digest != found.request.program
 
@@ -197,7 +224,7 @@ def test_a_board_on_a_line_gives_the_same_readings(tmp_path: Path) -> None:
     with served(SimulatedDevice()) as url:
         first = probed(tmp_path / "line", recipe(dt=None, readings=12), lambda: SerialDevice(url))
         for number in range(4):
-            one, other = (Readings.load(place.folder, number, TRIANGLE.digest) for place in (direct, first))
+            one, other = (Readings.load(place.folder, number, place.request) for place in (direct, first))
             assert one.trajectory is not None and other.trajectory is not None
             np.testing.assert_array_equal(one.trajectory, other.trajectory)
         np.testing.assert_allclose(first.moments.products, direct.moments.products, rtol=1e-9, atol=1e-9)

@@ -16,15 +16,20 @@ from calibration_examples import TRIANGLE, Lesser, recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thermohw import SimulatedDevice
+from thermohw import MechanicalOscillator, SimulatedDevice, Topology
 from thermohw.device import ThermodynamicDevice
 from thermohw.errors import CalibrationError, FileFormatError, StorageError, ThermoHWError
+from thermohw.estimation import Estimates, LaggedMoments
 from thermohw.estimation.agreement import agreement, normal_scores
 from thermohw.estimation.planning import forecast, run_pilot
 from thermohw.estimation.probing import probe
+from thermohw.estimation.quality import residual_autocorrelations
 from thermohw.estimation.recipes import Recipe
 from thermohw.estimation.record import CalibrationRecord
 from thermohw.estimation.sealed import file_digest, read_sealed, write_sealed
+from thermohw.langevin.as_built import AsBuilt
+from thermohw.langevin.engine import Dynamics
+from thermohw.langevin.observer import TrajectoryPiece
 from thermohw.nonideal import (
     BiasOffset,
     ColouredNoise,
@@ -75,6 +80,19 @@ def test_a_record_comes_back_as_it_was_written(ideal: CalibrationRecord) -> None
     assert told["parameters"]["couplings"]["values"] == ideal.estimates.values["couplings"].tolist()
     assert set(told["files"]) == {path.name for path in ideal.folder.iterdir()} - {"record.json"}
     assert told["date"].endswith("Z")
+
+
+def test_a_record_that_stands_is_kept_and_checked(short: CalibrationRecord, tmp_path: Path) -> None:
+    """Its date is that of the measurement, and what was changed since is not sealed anew."""
+    place = Path(shutil.copytree(short.folder, tmp_path / "record"))
+    before = (place / "record.json").read_bytes()
+    with NonidealDevice(SimulatedDevice(), [], 1) as device:
+        probed = probe(device, TRIANGLE, recipe(), place, 1)
+    assert CalibrationRecord.of(probed).statement == short.statement
+    assert (place / "record.json").read_bytes() == before
+    (place / "estimates.npz").write_bytes((place / "program.npz").read_bytes())
+    with pytest.raises(FileFormatError, match=r"estimates\.npz: not the file that the record was made of"):
+        CalibrationRecord.of(probed)
 
 
 def test_what_is_not_known_is_null_with_its_reason(make: Make) -> None:
@@ -317,3 +335,49 @@ def test_errors_that_cannot_be_had_are_refused(tmp_path: Path) -> None:
         uncoupled = run_pilot(device, alone, recipe(), tmp_path / "none", 1, None)
         with pytest.raises(CalibrationError, match="knows no coupling"):
             forecast(uncoupled, recipe(), 0.1)
+
+
+def test_residuals_are_measured_by_their_own_size_before_a_device_has_settled() -> None:
+    """x(1) = a x(0) + r(1), x(2) = a x(1) + r(2), and r(2) knows of x(0): −a ⟨x(0) r(2)⟩/⟨r(1)²⟩ by definition."""
+    rng, a, spread = np.random.default_rng(1), 0.5, 2.0
+    noise = rng.normal(0, 1.0, (2, 20_000, 1))
+    first = rng.normal(0, spread, (20_000, 1))
+    second = a * first + noise[0]
+    third = a * second + noise[1] + 0.1 * first
+    moments = LaggedMoments(np.ones(1), groups=20)
+    program = Program.uncoupled(Topology.complete(1))
+    dynamics = Dynamics(AsBuilt.from_program(program), 0.1)
+    moments.observe(TrajectoryPiece(np.stack([first, second, third]), dynamics, 0, 0, 1))
+    silent = {"noise": np.zeros(1)}, {"noise": np.zeros((20, 1))}
+    found = Estimates("trajectories", program.topology, *silent, {})
+    correlations, errors = residual_autocorrelations(moments, found)
+    assert correlations[0] == pytest.approx(-a * 0.1 * spread**2, abs=5 * errors[0])
+    assert errors[0] < 0.02
+
+
+def test_other_files_in_the_folder_do_not_matter(short: CalibrationRecord, tmp_path: Path) -> None:
+    place = Path(shutil.copytree(short.folder, tmp_path / "record"))
+    (place / "record.json").unlink()
+    (place / "pattern-000.npz.bak").write_bytes(b"")
+    with NonidealDevice(SimulatedDevice(), [], 1) as device:
+        CalibrationRecord.of(probe(device, TRIANGLE, recipe(), place, 1))
+    CalibrationRecord.load(place)
+
+
+def test_which_fit_was_made_is_told(make: Make) -> None:
+    assert make(how=recipe(interval=0.01)).statement.method == "trajectories"
+    assert make(how=recipe(dt=None, interval=0.05, readings=100, chains=100)).statement.method == "both"
+    assert make(how=recipe(dt=None, interval=0.3, readings=100, chains=100)).statement.method == "snapshots"
+
+
+def test_units_with_inertia_are_known_by_their_states(tmp_path: Path) -> None:
+    with MechanicalOscillator("mechanical_cantilever") as device:
+        for method in ("trajectories", "lines"):
+            with pytest.raises(CalibrationError, match=r"has inertia, .* which outlasts the"):
+                probe(device, TRIANGLE, recipe(method=method), tmp_path / method, 1)
+        how = recipe(dt=None, interval=0.5, readings=60, chains=200, settle=15.0, groups=20)
+        found = CalibrationRecord.of(probe(device, TRIANGLE, how, tmp_path / "both", 1))
+    assert found.statement.method == "snapshots"
+    assert np.isnan(found.estimates.values["mobility"]).all()
+    for difference in found.deviations():
+        assert difference.agreement is None or difference.agreement.p > 1e-3, difference.name

@@ -148,3 +148,18 @@ def test_what_cannot_be_mended_is_told() -> None:
         Deviations.of(estimates(values, 0.1), Program.uncoupled(Topology.complete(UNITS)))
     with pytest.raises(CalibrationError, match="no temperature"):
         Deviations.of(estimates(values | {"kT": np.full(UNITS, np.nan)}, 0.1), PROGRAM)
+
+
+@pytest.mark.parametrize("heating", [-1.0, 0.1, 10.0])
+def test_temperatures_that_no_device_has_are_refused(heating: float) -> None:
+    values = as_built(GAINS, OFFSETS, F2, F4, heating)
+    with pytest.raises(CalibrationError, match=f"kT is {heating:.2g} times the stated one"):
+        Deviations.of(estimates(values, 1e-3), PROGRAM)
+
+
+def test_onsite_energies_of_the_wrong_sign_are_refused() -> None:
+    deviations = Deviations.of(estimates(as_built(GAINS, OFFSETS, F2, F4, 1.0), 1e-9), PROGRAM)
+    wrong = replace(deviations, J2=np.where(np.arange(UNITS) == 2, -0.2, deviations.J2))
+    with pytest.raises(CalibrationError, match=r"J2 of unit 2 is estimated at -0\.2 times"):
+        compensate(PROGRAM, wrong)
+    compensate(PROGRAM, wrong, onsite=False)

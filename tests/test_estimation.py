@@ -9,11 +9,13 @@ import pytest
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from scipy import linalg
+from scipy.stats import t as students_t
 
 from thermohw import Program, RunPlan, SimulatedDevice, Topology
 from thermohw.errors import CalibrationError
 from thermohw.estimation import Estimates, LaggedMoments, Law, estimate
 from thermohw.estimation.basis import Basis
+from thermohw.estimation.estimates import Method, combined
 from thermohw.estimation.moments import Moments
 from thermohw.estimation.snapshots import fit_energies
 from thermohw.estimation.trajectories import fit_law, fit_mobility, memory
@@ -269,6 +271,28 @@ def test_trajectories_give_the_law_of_motion(noise: float) -> None:
         assert max(np.abs(values).max() for values in scores(ignored).values()) > 6
 
 
+def test_no_error_of_noise_is_told_at_its_bound() -> None:
+    found = estimate(readings(0.05, 60, 0.0, chains=320), NETWORK, "trajectories")
+    assert found.values["noise"][0] < 0.02 and (found.replicates["noise"] == 0).any()
+    assert np.isnan(found.standard_error("noise")).all()
+
+
+@pytest.mark.parametrize("groups", [2, 4, 20])
+def test_errors_of_couplings_are_right_with_few_groups(groups: int) -> None:
+    """Both directions are known alike: weights that followed their noisy errors would make too little of it."""
+    runs, pairs, size = 400, 3, 0.3
+    rng = np.random.default_rng(groups)
+    means = rng.normal(0, size * groups**0.5, (runs, groups, pairs, 2))
+    replicates = (means.sum(axis=1, keepdims=True) - means) / (groups - 1)
+    ratios = np.zeros((runs, pairs))
+    for run in range(runs):
+        directed = {"couplings": means[run].mean(axis=0)}, {"couplings": replicates[run]}
+        both = combined(Estimates("trajectories", Topology.complete(3), *directed, {}))
+        ratios[run] = both.values["couplings"] / both.standard_error("couplings")
+    within = np.abs(ratios) < students_t.ppf(0.975, groups - 1)
+    assert within.mean() == pytest.approx(0.95, abs=0.025)
+
+
 def test_states_alone_give_the_energies() -> None:
     found = estimate(readings(0.5, 40, 0.04, dt=2e-3), NETWORK, "snapshots", noise=0.04)
     assert_true(found, mobility=False)
@@ -281,6 +305,54 @@ def test_long_intervals_are_told_and_served_by_states_and_motion() -> None:
     alone = estimate(moments, NETWORK, "trajectories", noise=0.0)
     assert np.isnan(alone.values["J2"]).all() and "too long" in alone.reasons["J2"]
     assert_true(estimate(moments, NETWORK, "both", noise=0.0))
+
+
+def test_no_mobility_is_told_from_states_that_have_forgotten() -> None:
+    found = estimate(readings(3.0, 20, 0.0, dt=5e-3), NETWORK, "both", noise=0.0)
+    assert_true(found, mobility=False)
+    assert np.isnan(found.values["mobility"]).all() and "too long" in found.reasons["mobility"]
+
+
+@pytest.mark.parametrize("method", ["trajectories", "snapshots"])
+def test_applied_biases_that_do_nothing_give_nothing_a_unit(method: Method) -> None:
+    """States that do not know of the biases: the mobility is chance, and so are ratios to it."""
+    rng = np.random.default_rng(2)
+    total: LaggedMoments | None = None
+    for sign in (1.0, -1.0):
+        walk = np.zeros((60, 80, 2))
+        for step in range(1, 60):
+            walk[step] = 0.9 * walk[step - 1] + rng.normal(0, 0.3, (80, 2))
+        moments = LaggedMoments(sign * np.array([1.0, 0.7]), groups=8)
+        moments.observe(piece(walk))
+        total = moments if total is None else total + moments
+    assert total is not None
+    found = estimate(total, PAIR, method, noise=0.0)
+    for name in ("J2", "J4", "biases", "couplings", "kT"):
+        assert np.isnan(found.values[name]).all() and "not seen to act" in found.reasons[name]
+
+
+def test_a_dead_unit_is_named_and_ends_the_search_for_noise() -> None:
+    states = np.random.default_rng(3).normal(size=(60, 80, 2))
+    states[:, :, 1] = 0
+    moments = LaggedMoments(np.ones(2), groups=4)
+    moments.observe(piece(states))
+    with pytest.raises(CalibrationError, match="unit 1: it never differed from zero"):
+        estimate(moments, PAIR, "trajectories")
+
+
+@pytest.mark.parametrize("noise", [-0.1, np.nan])
+def test_noise_is_a_standard_deviation(noise: float) -> None:
+    moments = LaggedMoments(np.ones(2), groups=4)
+    moments.observe(piece(np.random.default_rng(3).normal(size=(60, 80, 2))))
+    with pytest.raises(CalibrationError, match="must be a standard deviation"):
+        estimate(moments, PAIR, "snapshots", noise=noise)
+
+
+@pytest.mark.parametrize("method", ["trajectories", "both", "snapshots"])
+def test_noise_beyond_the_readings_is_refused(method: Method) -> None:
+    moments = readings(0.05, 20, 0.0, chains=320)
+    with pytest.raises(CalibrationError, match="stated noise of readings, 10, exceeds the readings"):
+        estimate(moments, NETWORK, method, noise=10.0)
 
 
 def test_unknown_noise_is_told_where_the_interval_allows() -> None:

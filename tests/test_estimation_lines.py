@@ -134,3 +134,22 @@ def test_without_applied_biases_nothing_has_a_unit() -> None:
     moments.observe(TrajectoryPiece(states, Dynamics(AsBuilt.from_program(PROGRAM), 0.1), 0, 0, 1))
     with pytest.raises(CalibrationError, match="no bias was applied"):
         estimate_lines(moments, 0.0)
+
+
+@pytest.mark.parametrize("noise", [None, 0.0])
+def test_a_dead_unit_is_named(noise: float | None) -> None:
+    states = np.random.default_rng(1).normal(size=(20, 6, UNITS))
+    states[:, :, 5] = 0
+    lines = LineMoments(np.ones(UNITS), groups=2, program=PROGRAM)
+    lines.observe(TrajectoryPiece(states, Dynamics(AsBuilt.from_program(PROGRAM), 0.1), 0, 0, 1))
+    with pytest.raises(CalibrationError, match="unit 5: it never differed from zero"):
+        estimate_lines(lines, noise)
+
+
+def test_intervals_of_gains_are_those_of_each() -> None:
+    values = np.array([[1.0, 0.9], [1.1, np.nan]])
+    replicates = values + np.array([-0.1, 0.0, 0.1]).reshape(3, 1, 1) * np.array([[1.0, 2.0], [3.0, 4.0]])
+    found = Estimates("lines", Topology.complete(2), {"gains": values}, {"gains": replicates}, {})
+    low, high = found.interval("gains")
+    assert low.shape == values.shape
+    np.testing.assert_allclose((high - low)[0, 1] / (high - low)[0, 0], 2)

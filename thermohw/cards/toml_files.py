@@ -37,6 +37,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         text = read_text(path, MAX_BYTES)
     except FileFormatError as error:
         raise CardError(f"{error}; {what} is a TOML file in UTF-8") from error
+    text = text.removeprefix("\ufeff")  # some editors begin a file with it
     for number, line in enumerate(text.split("\n"), 1):
         if len(line) > MAX_LINE:
             raise CardError(f"{path}: line {number} has {len(line)} characters, {what} has at most {MAX_LINE} in one")

@@ -25,12 +25,12 @@ from thermohw.cli.options import (
 )
 from thermohw.cli.sources import open_source
 from thermohw.device import ThermodynamicDevice
-from thermohw.errors import CalibrationError
+from thermohw.errors import CalibrationError, StorageError
 from thermohw.estimation.planning import Forecast, check_wanted, forecast, run_pilot
 from thermohw.estimation.probing import probe
 from thermohw.estimation.recipes import Recipe, load_recipe
 from thermohw.estimation.record import CalibrationRecord
-from thermohw.estimation.request import Request, same_device
+from thermohw.estimation.request import Request, other_device
 from thermohw.langevin.noise import choose_seed
 from thermohw.program import Program
 
@@ -76,14 +76,14 @@ def calibrate(
     """
     with clear_failure():
         program, chosen = open_source(target).runnable(), load_recipe(recipe)
-        place = folder or _place(target, device)
+        place = _place(target, device) if folder is None or not folder.name else folder
         known = Request.read(place)
         if device_seed is None and effects is not None and known is not None:
             found = known.device.details.get("device_seed", "")
             device_seed = int(found) if found.isdecimal() else None
         opener = partial(open_device, device, mobility, kt, clip=clip, effects=effects, device_seed=device_seed)
         with _markovian(opener) as opened:
-            warn_of_inertia(opened, chosen.settle / (opened.spec.mobility * opened.spec.kT))
+            warn_of_inertia(opened, chosen.settle / (opened.spec.mobility * opened.spec.kT), "settle in the recipe, of")
             foretold = None
             if target_error is not None or plan_only:
                 seed = _seed_of(seed, place)
@@ -96,7 +96,7 @@ def calibrate(
                 probed = probe(opened, program, chosen, place, seed, progress, as_csv=as_csv)
         with err.status("estimating"):  # a minute for a thousand units
             record = CalibrationRecord.of(probed)
-        files = draw_record(record, place / "figures")
+        files = _drawn(partial(draw_record, record, place / "figures"))
         _tell(record, files, {"measured": probed.measured, "patterns": chosen.patterns}, foretold, as_json)
 
 
@@ -111,7 +111,7 @@ def show_record(
     """Check a record and tell what is in it."""
     with clear_failure():
         loaded = CalibrationRecord.load(record)
-        _tell(loaded, draw_record(loaded, folder or record / "figures"), {}, None, as_json)
+        _tell(loaded, _drawn(partial(draw_record, loaded, folder or record / "figures")), {}, None, as_json)
 
 
 @calibration.command("compare")
@@ -127,8 +127,8 @@ def compare_records(
     with clear_failure():
         before, after = CalibrationRecord.load(earlier), CalibrationRecord.load(later)
         changes = after.changes_since(before)
-        files = draw_changes(changes, before, folder or later / "figures")
-        if not same_device(before.request.device, after.request.device):
+        files = _drawn(partial(draw_changes, changes, before, folder or later / "figures"))
+        if other_device(before.request.device, after.request.device) is not None:
             err.print("note: the two records are not of one device, or not in one state", markup=False)
         if as_json:
             dates = {"earlier": before.statement.date.isoformat(), "later": after.statement.date.isoformat()}
@@ -139,6 +139,15 @@ def compare_records(
         out.print(table(title, columns, change_rows(changes)))
         for file in files:
             out.print(str(file), soft_wrap=True)
+
+
+def _drawn(draw: Callable[[], list[Path]]) -> list[Path]:
+    """Draw figures; where they cannot be written, as in an archive, say so and go on."""
+    try:
+        return draw()
+    except StorageError as error:
+        err.print(f"note: no figures: {error}", markup=False, soft_wrap=True)
+        return []
 
 
 def _markovian(opener: Callable[..., ThermodynamicDevice]) -> ThermodynamicDevice:

@@ -15,6 +15,7 @@ from thermohw.cli.console import table
 from thermohw.estimation.agreement import Agreement
 from thermohw.estimation.basis import Floats
 from thermohw.estimation.comparison import Difference
+from thermohw.estimation.estimates import LEAST_RESPONSE
 from thermohw.estimation.pairs import LEARNT
 from thermohw.estimation.record import CalibrationRecord
 from thermohw.report import save_figures
@@ -30,6 +31,18 @@ LABELS = {
     "noise": "noise of readings",
     "asymmetry": "asymmetry K_ij − K_ji",
 }
+MADE = {
+    "trajectories": "from the motion",
+    "snapshots": "from states at equilibrium alone",
+    "both": "energies from states at equilibrium, mobilities from the motion",
+    "lines": "from the motion, line by line",
+    "pairs": "from the motion, line by line, then pair by pair",
+}
+"""What methods do."""
+
+LEAST_MOBILITY = 0.5
+"""Mobility over the stated one below which a note says that the motion is not the law's; its inverse likewise."""
+
 UNLIKELY = 1e-3
 """Probability below which a note says that residuals, reciprocity or temperature are off."""
 
@@ -41,13 +54,12 @@ def record_tables(record: CalibrationRecord) -> list[Table]:
     title = f"{request.device.name}, {statement.date:%Y-%m-%d %H:%M} UTC: measured − programmed"
     columns = ("parameter", "known", "mean", "r.m.s.", "typical s.e.", "χ²", "p", "largest, in s.e.")
     rows = change_rows(record.deviations())
-    noise, error = record.estimates.values["noise"][0], record.estimates.standard_error("noise")[0]
     days = record.age / timedelta(days=1)
     facts = [
         ("program", f"{request.asked[:12]}…, {record.program.units} units, {quality.pairs} pairs"),
-        ("method", f"{statement.method}, recipe {request.recipe.name}, seed {request.seed}"),
+        ("method", f"{MADE[statement.method]}; recipe {request.recipe.name}, seed {request.seed}"),
         ("age", f"{days:.1f} days"),
-        ("noise of readings", f"{noise:.3g} ± {error:.1g}"),
+        ("noise of readings", _noise(record)),
         ("residuals white", _verdict(quality.whiteness, "not asked of states alone")),
         ("couplings reciprocal", _verdict(quality.reciprocity, "no couplings, or lines alone")),
         ("temperature as stated", _verdict(quality.temperature, "not known")),
@@ -72,7 +84,46 @@ def notes(record: CalibrationRecord) -> list[str]:
     ):
         if judged is not None and judged.p < UNLIKELY:
             found.append(f"note: {words} (p = {judged.p:.1g}; worst {judged.worst}, {judged.deviation:+.1f} s.e.)")
+    found += _doubts(record)
     return found if record.outdated is None else [*found, f"note: {record.outdated}"]
+
+
+def _doubts(record: CalibrationRecord) -> list[str]:
+    """Get what speaks against a fit that its own tests may not see."""
+    estimates, spec = record.estimates, record.request.device
+    found: list[str] = []
+    asked = record.request.recipe.method == "both" and spec.trajectories
+    if asked and estimates.method == "snapshots" and spec.mass:
+        found.append("note: units have inertia: energies are from states alone, and hold where these have settled")
+    elif asked and estimates.method != "trajectories":
+        found.append(
+            "note: the interval is long against the motion: energies are from states alone, as those of equilibrium, "
+            "which forces without a potential do not have"
+        )
+    mobility, errors = estimates.values["mobility"], estimates.standard_error("mobility")
+    known = np.isfinite(mobility) & np.isfinite(errors)
+    if not known.any():
+        return found
+    weak = np.flatnonzero(known & (mobility < LEAST_RESPONSE * errors))
+    if weak.size:
+        unit = int(weak[0])
+        found.append(
+            f"note: {weak.size} units are not seen to respond to their biases, the first unit {unit} (mobility "
+            f"{mobility[unit]:.2g} ± {errors[unit]:.1g}): what is told of them is not to be relied on"
+        )
+    ratio = float(np.median(mobility[known])) / spec.mobility
+    if not LEAST_MOBILITY <= ratio <= 1 / LEAST_MOBILITY:
+        found.append(f"note: mobilities are {ratio:.2g} times the stated one: inertia, a slow readout, or another law?")
+    return found
+
+
+def _noise(record: CalibrationRecord) -> str:
+    noise, error = record.estimates.values["noise"][0], record.estimates.standard_error("noise")[0]
+    if record.request.recipe.noise is not None:
+        return f"{noise:.3g}, as stated"
+    if record.statement.method == "snapshots":
+        return "taken as 0: states alone do not tell it" if noise == 0 else f"{noise:.3g}"
+    return f"{noise:.3g} ± {error:.1g}" if np.isfinite(error) else f"{noise:.3g}, not told from 0"
 
 
 def change_rows(changes: Sequence[Difference]) -> list[tuple[str, ...]]:
@@ -98,11 +149,12 @@ def draw_record(record: CalibrationRecord, folder: Path) -> list[Path]:
     scores = np.concatenate([change.scores for change in found.values()])
     if not scores.size:
         return []
+    spec = record.request.device
     units = {
-        "mobility": (estimates.values["mobility"], estimates.standard_error("mobility")),
-        "kT": (estimates.values["kT"], estimates.standard_error("kT")),
-        "bias offset ($k_\\mathrm{B}T$)": (found["biases"].values / kT, found["biases"].errors / kT),
+        f"{name} / stated": (estimates.values[name] / stated, estimates.standard_error(name) / stated, 1.0)
+        for name, stated in (("mobility", spec.mobility), ("kT", kT))
     }
+    units["bias offset ($k_\\mathrm{B}T$)"] = (found["biases"].values / kT, found["biases"].errors / kT, 0.0)
     drawn: dict[str, Figure] = {}
     if estimates.method == "lines":
         gains = _by_layer(estimates.values["gains"], estimates.standard_error("gains"))
@@ -123,10 +175,13 @@ def draw_changes(changes: Sequence[Difference], earlier: CalibrationRecord, fold
     scores = np.concatenate([change.scores for change in changes])
     if not scores.size:
         return []
+    scales = {
+        "change of mobility / stated": ("mobility", earlier.request.device.mobility),
+        "change of kT / stated": ("kT", kT),
+        "change of bias ($k_\\mathrm{B}T$)": ("biases", kT),
+    }
     units = {
-        "change of mobility": (found["mobility"].values, found["mobility"].errors),
-        "change of kT": (found["kT"].values, found["kT"].errors),
-        "change of bias ($k_\\mathrm{B}T$)": (found["biases"].values / kT, found["biases"].errors / kT),
+        label: (found[name].values / scale, found[name].errors / scale, 0.0) for label, (name, scale) in scales.items()
     }
     if "gains" in found:
         gains = _by_layer(found["gains"].values, found["gains"].errors)
@@ -141,7 +196,8 @@ def draw_changes(changes: Sequence[Difference], earlier: CalibrationRecord, fold
 def _by_layer(gains: Floats, errors: Floats) -> dict[str, tuple[Floats, Floats]]:
     """Get gains and errors, two a unit, as those of the couplings to visible and to hidden units."""
     visible, hidden = zip(gains.reshape(-1, 2).T, errors.reshape(-1, 2).T, strict=True)
-    return {"to visible units": visible, "to hidden units": hidden}
+    both = {"to visible units": visible, "to hidden units": hidden}
+    return {label: series for label, series in both.items() if np.isfinite(series[0]).any()}
 
 
 def _numbers(change: Difference) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import Floats
 from thermohw.estimation.compensation import Deviations, compensate
 from thermohw.estimation.record import CalibrationRecord
-from thermohw.estimation.request import identity, same_device
+from thermohw.estimation.request import other_device
 from thermohw.estimation.sealed import file_digest
 from thermohw.estimation.statement import FILE
 from thermohw.program import Program
@@ -125,10 +125,10 @@ def _check_device(
     record: CalibrationRecord, device: str, effects: str | None, device_seed: int | None, clip: bool
 ) -> None:
     with open_device(device, clip=clip, effects=effects, device_seed=device_seed) as opened:
-        if not same_device(record.request.device, opened.spec):
-            other = record.request.model_copy(update={"device": identity(opened.spec)})
+        difference = other_device(record.request.device, opened.spec)
+        if difference is not None:
             raise CalibrationError(
-                f"{record.folder} is the calibration of {record.request.difference(other)}; name the record's device, "
+                f"{record.folder} is the calibration of {difference}; name the record's device, "
                 "with its --effects and --device-seed if it has any, or none"
             )
 

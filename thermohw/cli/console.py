@@ -31,7 +31,7 @@ def clear_failure() -> Generator[None]:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        err.print("interrupted; finished files are kept, and training resumes from its last checkpoint")
+        err.print("interrupted; finished files are kept: the same command goes on from what is finished")
         raise typer.Exit(130) from None
 
 

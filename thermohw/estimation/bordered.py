@@ -36,6 +36,12 @@ class Block:
     def __mul__(self, factor: float) -> "Block":
         return Block(factor * self.common, factor * self.right, factor * self.left, factor * self.own)
 
+    def between(self, rows: "Rows") -> Floats:
+        """Get R B Rᵀ (units, o, o) with so many rows R of each unit's own."""
+        common = rows.common @ self.common + rows.own @ self.left
+        own = rows.common @ self.right + rows.own @ self.own
+        return common @ rows.common.transpose(0, 2, 1) + own @ rows.own.transpose(0, 2, 1)
+
     def with_combination(self, common: Floats, own: Floats, which: int) -> "Block":
         """Replace one own feature by a combination of features, (units, s) of common and (units, o) of own ones."""
         change = np.tile(np.eye(own.shape[1]), (len(own), 1, 1))
@@ -53,6 +59,14 @@ class Block:
 
 
 @dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of matrices over the features of a group of units: common (units, o, s) and own ones (units, o, o)."""
+
+    common: Floats
+    own: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Solution:
     """Posterior means and covariances of a group of units.
 
@@ -62,6 +76,7 @@ class Solution:
         own: (units, o) coefficients of the own ones.
         covariances: (units, o, o) of these.
         crossed: (units, s, o) covariances of common with own ones.
+        rows: Of (k M + π)⁻¹, those of the own ones.
     """
 
     common: Floats
@@ -69,6 +84,7 @@ class Solution:
     own: Floats
     covariances: Floats
     crossed: Floats
+    rows: Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +160,11 @@ def solve(
     outer, inner = _each(vectors, scaled), (rows * inverse[:, None, :]) @ back
     turned = outer @ schur
     variances = inverse @ (vectors * back.T).T + np.einsum("usa,uas->us", turned, inner)
-    crossed = -(turned + (schur @ inner).transpose(0, 2, 1))[:, :, :own] / 2
+    across = schur @ inner
+    crossed = -(turned + across.transpose(0, 2, 1))[:, :, :own] / 2
+    rows_of_own = Rows(-across[:, :own].real, schur[:, :own, :own].real)
     covariances = (schur + schur.transpose(0, 2, 1))[:, :own, :own] / 2
-    return Solution(common.real, variances.real, edge[:, :own].real, covariances.real, crossed.real)
+    return Solution(common.real, variances.real, edge[:, :own].real, covariances.real, crossed.real, rows_of_own)
 
 
 def _each(matrix: Complex, stack: Floats | Complex) -> Complex:

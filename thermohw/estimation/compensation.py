@@ -13,6 +13,9 @@ from thermohw.estimation.pairs import PairEstimates
 from thermohw.estimation.shrinkage import pooled, shrunk, towards, weighted_mean
 from thermohw.program import Program
 
+MOST_OFF = 3.0
+"""Temperature over the stated one beyond which, or below its inverse, the law that was fitted is not the device's."""
+
 LEAST_GAIN = 0.05
 """A coupling whose estimated gain is below it is as good as stuck: no programmed value mends it."""
 
@@ -52,13 +55,19 @@ class Deviations:
             pairs: What is known of the couplings one by one beside the lines; on-site energies and biases are then its.
 
         Raises:
-            CalibrationError: The estimates are of another topology, or have no temperature.
+            CalibrationError: The estimates are of another topology, or their temperature is none, or not credible.
         """
         if not estimates.topology.same_as(program.topology):
             raise CalibrationError("the estimates are of another topology than the program")
         thermal, error = weighted_mean(estimates.values["kT"], pooled(estimates.standard_error("kT")))
         if not np.isfinite(thermal):
-            raise CalibrationError("the estimates have no temperature, so nothing can be compensated for it")
+            reason = estimates.reasons.get("kT", "it is not finite")
+            raise CalibrationError(f"the estimates have no temperature, so that nothing can be compensated: {reason}")
+        if not kT / MOST_OFF <= thermal <= kT * MOST_OFF:
+            raise CalibrationError(
+                f"the estimated kT is {thermal / kT:.2g} times the stated one: the law that was fitted is not the "
+                "device's, so that nothing can be compensated"
+            )
         heating = towards(1.0, thermal / kT, error / kT)
         known = estimates if pairs is None else pairs
         factors = {name: shrunk(*_relative(known, name, getattr(program, name))) for name in ("J2", "J4")}
@@ -84,7 +93,7 @@ def compensate(wanted: Program, deviations: Deviations, *, onsite: bool = True) 
         onsite: Whether J2 and J4 can be programmed; otherwise they stay.
 
     Raises:
-        CalibrationError: A coupling that is wanted is stuck, or what is left is not bounded below.
+        CalibrationError: A coupling or on-site energy that is wanted is stuck, or what is left is not bounded below.
     """
     stuck = (np.abs(deviations.gains) < LEAST_GAIN) & (wanted.couplings != 0)
     if stuck.any():
@@ -93,6 +102,13 @@ def compensate(wanted: Program, deviations: Deviations, *, onsite: bool = True) 
             f"{int(stuck.sum())} couplings do not follow what is programmed, the first at {pair}: leave these pairs out"
         )
     heating = deviations.heating
+    for name, factors in (("J2", deviations.J2), ("J4", deviations.J4)):
+        if onsite and not (factors > LEAST_GAIN).all():
+            unit = int(np.argmin(factors))
+            raise CalibrationError(
+                f"{name} of unit {unit} is estimated at {factors[unit]:.2g} times the programmed one: take more "
+                "readings, or leave on-site energies as they are"
+            )
     try:
         found = replace(
             wanted,

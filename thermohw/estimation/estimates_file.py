@@ -60,6 +60,8 @@ def load_estimates(path: Path, program: Program) -> Estimates:
     shapes = {name: (len(topology.pairs) if name in ("couplings", "asymmetry") else topology.units,) for name in names}
     special = {"noise": (1,), "gains": (topology.units, 2)}
     groups = len(np.atleast_1d(arrays["replicates.noise"]))
+    if groups < 2:
+        raise FileFormatError(f"{path}: standard errors need at least 2 replicates, got {groups}")
     for name in names:
         own = special.get(name, shapes[name])
         for kind, shape in (("values", own), ("replicates", (groups, *own))):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import POWERS, SAME_TIME, Floats, even_without_noise, hermite
-from thermohw.estimation.estimates import Estimates, jackknife_errors
+from thermohw.estimation.estimates import Estimates, jackknife_errors, unseen_response
 from thermohw.estimation.interpolation import integrated
 from thermohw.estimation.means import ReadingMeans
 from thermohw.estimation.regression import solve_scaled
@@ -148,14 +148,23 @@ def estimate_lines(moments: LineMoments, noise: float | None = None) -> Estimate
 
     Returns:
         `J2`, `J4`, `biases`, `mobility`, `kT` (units,), `gains` (units, 2) of couplings to visible and to hidden units,
-        NaN where there are none, and `noise` (1,), each with jackknife replicates.
+        NaN where there are none, and `noise` (1,), each with jackknife replicates; all but the noise NaN, with the
+        reason, where the applied biases are not seen to act.
 
     Raises:
         CalibrationError: Too few readings, features that did not vary independently, or noise that cannot be told.
     """
     laws = [_fit(moments.means(without), noise) for without in (None, *range(moments.groups))]
     replicates = {name: np.stack([law[name] for law in laws[1:]]) for name in RESULTS}
-    return Estimates("lines", moments.program.topology, laws[0], replicates, {})
+    unseen = unseen_response("mobility", laws[0]["mobility"], replicates["mobility"])
+    if unseen is None:
+        return Estimates("lines", moments.program.topology, laws[0], replicates, {})
+    values, replicates = (
+        {name: found[name] if name == "noise" else np.full_like(found[name], np.nan) for name in RESULTS}
+        for found in (laws[0], replicates)
+    )
+    reasons: dict[str, str] = {name: unseen for name in RESULTS if name != "noise"}
+    return Estimates("lines", moments.program.topology, values, replicates, reasons)
 
 
 def gains_of_pairs(lines: Estimates) -> Floats:
@@ -191,13 +200,17 @@ def gains_of_pairs(lines: Estimates) -> Floats:
 
 
 def _fit(means: LineMeans, noise: float | None) -> dict[str, Floats]:
-    variance = means.noise_variance() if noise is None else noise**2
+    variance = means.noise_variance() if noise is None else means.stated_variance(noise)
     clean = means.without_noise(variance)
     here, there, _, later = clean.products
     change, integral = (there - here)[:, :, 0], integrated(clean.products, clean.interval)
     units = len(here)
     drift = np.full((units, len(FEATURES)), np.nan)
     present = np.diagonal(here, axis1=1, axis2=2) > 0
+    if not present[:, 0].all():
+        raise CalibrationError(
+            f"unit {int(np.argmin(present[:, 0]))}: it never differed from zero, so nothing is known of it"
+        )
     if not present[:, APPLIED].all():
         unit = int(np.argmin(present[:, APPLIED]))
         raise CalibrationError(f"unit {unit}: no bias was applied to it, so nothing is known of it")

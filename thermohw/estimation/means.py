@@ -36,6 +36,23 @@ class ReadingMeans(ABC):
     def own(self, product: Floats) -> Floats:
         """Get the elements x_i x_i, (units,), of one product (…, features, features)."""
 
+    def stated_variance(self, noise: float) -> float:
+        """Get the variance of noise of readings whose standard deviation is stated.
+
+        Raises:
+            CalibrationError: It is no standard deviation, or readings with such noise would be larger than these are.
+        """
+        if not noise >= 0:
+            raise CalibrationError(f"the noise of readings must be a standard deviation, got {noise:g}")
+        squares = self.own(self.products[0])
+        unit = int(squares.argmin())
+        if noise and noise**2 >= squares[unit]:
+            raise CalibrationError(
+                f"the stated noise of readings, {noise:g}, exceeds the readings: r.m.s. {squares[unit] ** 0.5:.3g} at "
+                f"unit {unit}"
+            )
+        return noise**2
+
     def noise_variance(self) -> float:
         """Get the variance of the noise of readings, one for all units.
 
@@ -52,7 +69,12 @@ class ReadingMeans(ABC):
 
         if excess(0.0) >= 0:
             return 0.0
-        limit = float(self.own(self.products[0]).min())
+        squares = self.own(self.products[0])
+        limit = float(squares.min())
+        if not limit > 0:
+            raise CalibrationError(
+                f"unit {int(squares.argmin())}: it never differed from zero, so nothing is known of it"
+            )
         high = FIRST * limit
         while excess(high) < 0:
             high *= 2

@@ -75,7 +75,7 @@ def measure(
         moments = snapshot_moments(samples.states, moments.applied, recipe.groups, plan.first_chain)
         trajectory = samples.states[:, None]
     seconds = time.perf_counter() - started
-    return Readings(number, held.digest, moments, trajectory, samples.dt or np.nan, seconds)
+    return Readings(number, request.digest, moments, trajectory, samples.dt or np.nan, seconds)
 
 
 def _settled(device: ThermodynamicDevice, request: Request, first: int) -> NDArray[np.float32]:

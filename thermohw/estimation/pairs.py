@@ -76,6 +76,8 @@ class PairPrior:
         Raises:
             CalibrationError: No couplings are programmed, or lines that were not found.
         """
+        if lines.reasons:
+            raise CalibrationError(f"lines are no prior for pairs: {next(iter(lines.reasons.values()))}")
         width = relative * float(np.sqrt(np.mean(program.couplings**2))) if len(program.couplings) else 0.0
         values = {name: lines.values[name] for name in OWN}
         widths = {name: WIDENING * lines.standard_error(name) for name in OWN}
@@ -132,12 +134,12 @@ def estimate_pairs(moments: PairMoments, prior: PairPrior) -> PairEstimates:
 
         (k M + π) β = k r,      k = N ⟨M⟩/⟨Ω⟩,      Ω = 4 μ_i kT_i Δ [C(0) + C(Δ)] + 2 s² [C(0) − C(2Δ)]
 
-    with the covariance (k M + π)⁻¹; Ω/N is that of r with readings' noise of variance s², each product sharing half of
-    its noise with the next, and ⟨⟩ the mean over the partners' states. (Mᵀ Ω⁻¹ M in place of k M would make use of more
-    equations than there are unknowns, which biases what few readings tell of many partners.) Unknown are how far
-    couplings are from the prior's, and the coefficients of x, x³, 1, and of the whole force as the prior has it with
-    B_i in it, which is −μ_i. Both ends of a pair are put together as if the other units' readings said nothing more of
-    it.
+    with the covariance H⁻¹ (k² Ω/N + π) H⁻ᵀ, H = k M + π, in place of which couplings take H⁻¹, much the same for them.
+    Ω/N is the covariance of r with readings' noise of variance s², each product sharing half of its noise with the
+    next, and ⟨⟩ the mean over the partners' states. (Mᵀ Ω⁻¹ M in place of k M would make use of more equations than
+    there are unknowns, which biases what few readings tell of many partners.) Unknown are how far couplings are from
+    the prior's, and the coefficients of x, x³, 1, and of the whole force as the prior has it with B_i in it, which is
+    −μ_i. Both ends of a pair are put together as if the other units' readings said nothing more of it.
 
     Raises:
         CalibrationError: Moments and prior are of different numbers of units.
@@ -171,17 +173,24 @@ def _solve(
         two.own[:, :, 0] - zero.own[:, :, 0] + mobility[:, None] * slope.own[:, :, FORCE],
     )
     read = products(group, readings, 0, *expected)
-    noise = 2 * prior.noise**2 * _size(read + two * -1.0, zero)
-    spread = 4 * mobility * prior.kT[group.units] * moments.interval * _size(read + one, zero)
-    weights = moments.count * _size(slope, zero) / np.where(spread > 0, spread + noise, 1.0)
+    moved, misread = read + one, read + two * -1.0
+    diffusion, noise = 4 * mobility * prior.kT[group.units] * moments.interval, 2 * prior.noise**2
+    spread = diffusion * _size(moved, zero) + noise * _size(misread, zero)
+    weights = moments.count * _size(slope, zero) / np.where(spread > 0, spread, 1.0)
     scale = np.stack([2 * mobility, 4 * mobility, mobility, np.ones_like(mobility)], axis=1)
     widths = scale * np.stack([prior.widths[name][group.units] for name in OWN], axis=1)
-    modes, found, known = Modes.of(slope.common, zero.common), None, mobility
-    for _ in range(2):  # the prior is of couplings, the coefficients are −μ times these: once more with the μ found
-        precisions = 1 / (known * prior.coupling_width) ** 2, 1 / widths**2
-        found = solve(slope, modes, right, weights, precisions, group.position)
-        known = mobility - found.own[:, FORCE]
-    assert found is not None
+    modes = Modes.of(slope.common, zero.common)
+    precisions = 1 / (mobility * prior.coupling_width) ** 2, 1 / widths**2
+    found = solve(slope, modes, right, weights, precisions, group.position)
+    # the prior is of couplings, the coefficients are −μ times these: once more with the μ found
+    precisions = 1 / ((mobility - found.own[:, FORCE]) * prior.coupling_width) ** 2, precisions[1]
+    found = solve(slope, modes, right, weights, precisions, group.position)
+    rows, each = found.rows, (slice(None), None, None)
+    spread_own = diffusion[each] * moved.between(rows) + noise * misread.between(rows)
+    held = precisions[0][each] * rows.common @ rows.common.transpose(0, 2, 1)
+    held += (rows.own * precisions[1][:, None]) @ rows.own.transpose(0, 2, 1)
+    covariances = weights[each] ** 2 / max(moments.count, 1.0) * spread_own + held
+    found = replace(found, covariances=(covariances + covariances.transpose(0, 2, 1)) / 2)
     return found, scaled_condition(zero.common)
 
 

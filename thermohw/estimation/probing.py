@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from thermohw.device import Progress, ThermodynamicDevice
-from thermohw.errors import CalibrationError
+from thermohw.device import DeviceSpec, Progress, ThermodynamicDevice
+from thermohw.errors import CalibrationError, PlanError
 from thermohw.estimation.basis import Basis, Floats
 from thermohw.estimation.estimates import AnyMethod, Estimates, estimate
 from thermohw.estimation.excitation import applied_biases
@@ -26,6 +26,13 @@ from thermohw.program import Program
 
 MOST_BYTES = 2**30
 """Largest sums of a run, bytes; while it goes on there are several copies of them."""
+
+
+MOST_OF_READINGS = 2**31
+"""Largest readings of a pattern, bytes."""
+
+MOST_INERTIA = 0.2
+"""Longest memory of a unit's velocity, in intervals between readings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +57,9 @@ class Probe:
 
     @property
     def method(self) -> AnyMethod:
-        """Get how estimates can be made: as the recipe says, or by states alone where no motion could be read."""
-        return self.request.recipe.method if self.request.device.trajectories else "snapshots"
+        """Get how estimates can be made: as the recipe says, or by states alone where the motion says nothing."""
+        request = self.request
+        return request.recipe.method if _moves_by_law(request.device, request.recipe) else "snapshots"
 
     def estimate(self) -> Estimates:
         """Estimate the device's parameters.
@@ -79,7 +87,7 @@ class Probe:
         prior = PairPrior.of(lines, program, recipe.coupling_width)
         total = PairMoments(np.zeros(program.units))
         for number in range(recipe.patterns):
-            total.absorb(Readings.load(self.folder, number, program.digest, program).pair_moments())
+            total.absorb(Readings.load(self.folder, number, self.request, program).pair_moments())
         return estimate_pairs(total, prior)
 
 
@@ -126,7 +134,7 @@ def probe(
     runs = runs_of(recipe, device)
     for number, applied in enumerate(patterns):
         if file_of(folder, number).exists():
-            readings = Readings.load(folder, number, held.digest, held if recipe.by_lines else None)
+            readings = Readings.load(folder, number, request, held if recipe.by_lines else None)
         else:
             shown = _shifted(progress, number * runs, recipe.patterns * runs)
             readings = measure(device, held, applied, request, number, shown)
@@ -147,6 +155,8 @@ def _claim(device: ThermodynamicDevice, program: Program, recipe: Recipe, folder
     """Claim the folder for this calibration, with the seed given, the folder's, or a new one."""
     known = Request.read(folder)
     chosen = seed if seed is not None else known.seed if known is not None else choose_seed()
+    if not 0 <= chosen < 2**64:
+        raise PlanError(f"seed must lie in 0 … 2⁶⁴ − 1, got {chosen}")
     request = Request(
         recipe=recipe, seed=chosen, device=identity(device.spec), asked=program.digest, program=device.held.digest
     )
@@ -163,10 +173,11 @@ def _check(device: ThermodynamicDevice, program: Program, recipe: Recipe, as_csv
         raise CalibrationError(
             "all couplings are programmed as zero, so that their prior has no width: take the method both"
         )
-    if not spec.trajectories and (recipe.by_lines or recipe.method == "trajectories"):
-        raise CalibrationError(
-            f"{spec.name} cannot read out states during a run; a recipe for it has the method snapshots, or both"
-        )
+    if not _moves_by_law(spec, recipe) and recipe.method not in ("snapshots", "both"):
+        why = "cannot read out states during a run"
+        if spec.trajectories:
+            why = f"has inertia, m* = {_inertia(spec):.3g}, which outlasts the {recipe.interval:g} between readings"
+        raise CalibrationError(f"{spec.name} {why}; a recipe for it has the method snapshots, or both")
     if not spec.trajectories and not recipe.settle:
         raise CalibrationError(f"{spec.name} is read at the end of runs; settle must be the length of such a run")
     numbers = units * len(FEATURES) ** 2 if recipe.by_lines else Basis(units).size ** 2
@@ -178,10 +189,26 @@ def _check(device: ThermodynamicDevice, program: Program, recipe: Recipe, as_csv
             f"the sums of {units} units in {recipe.groups} groups take {size / 2**30:.1f} GiB; at most "
             f"{MOST_BYTES / 2**30:g} GiB are held: fewer groups, fewer units, or line by line (method lines)"
         )
+    readings = recipe.chains * (recipe.skipped + recipe.readings) * units * 4
+    if readings > MOST_OF_READINGS:
+        raise CalibrationError(
+            f"the readings of a pattern take {readings / 2**30:.3g} GiB; at most {MOST_OF_READINGS / 2**30:g} GiB are "
+            "held: fewer readings or chains, and more patterns"
+        )
     if as_csv and recipe.method == "pairs":
         raise CalibrationError("the method pairs goes through the readings once more: keep them as npz")
     if as_csv:
         check_csv(recipe.chains * recipe.readings * units)
+
+
+def _inertia(spec: DeviceSpec) -> float:
+    """Get the time in which friction stops a unit, m μ, in the device's clock."""
+    return spec.mass * spec.mobility**2 * spec.kT
+
+
+def _moves_by_law(spec: DeviceSpec, recipe: Recipe) -> bool:
+    """Get whether readings show the overdamped motion that is fitted."""
+    return spec.trajectories and _inertia(spec) <= MOST_INERTIA * recipe.interval
 
 
 def _shifted(progress: Progress | None, before: int, total: int) -> Callable[[int, int], None] | None:

@@ -98,7 +98,7 @@ def residual_autocorrelations(sums: ReadingSums, estimates: Estimates) -> tuple[
     The best prediction of the next state that is linear in the features is F(t + Δ) ≈ Aᵀ F(t), A = ⟨F F⟩⁻¹ ⟨F F(Δ)⟩. If
     states are all that the motion remembers, residuals r are white but for what the features lack:
 
-        ⟨r(t) r(t + Δ)ᵀ⟩ = −Aᵀ [⟨F F(2Δ)⟩ − ⟨F F(Δ)⟩ A],      ⟨r rᵀ⟩ = ⟨F F⟩ − Aᵀ ⟨F F⟩ A
+        ⟨r(t) r(t + Δ)ᵀ⟩ = −Aᵀ [⟨F F(2Δ)⟩ − ⟨F F(Δ)⟩ A],      ⟨r rᵀ⟩ = ⟨F(Δ) F(Δ)ᵀ⟩ − Aᵀ ⟨F F⟩ A
 
     Coloured noise, inertia and a slow readout show here. The noise of readings has been taken out. By lines each unit
     is predicted from its own features: what other units do meanwhile is noise.
@@ -116,11 +116,11 @@ def condition_numbers(moments: Moments, topology: Topology) -> Floats:
 
 
 def _autocorrelation(means: ReadingMeans) -> Floats:
-    now, next_, after, _ = means.products
+    now, next_, after, then = means.products
     power = transition(now, next_)
     back = np.swapaxes(power, -1, -2)
     later = -(back @ (after - next_ @ power))
-    return np.asarray(means.own(later) / means.own(now - back @ now @ power))
+    return np.asarray(means.own(later) / means.own(then - back @ now @ power))
 
 
 def _unresolved(estimates: Estimates) -> tuple[int, tuple[Pair, ...]]:

@@ -13,16 +13,18 @@ from thermohw.estimation.basis import Floats
 from thermohw.estimation.lines import LineMoments
 from thermohw.estimation.moments import LaggedMoments
 from thermohw.estimation.pair_moments import PairMoments
+from thermohw.estimation.request import Request
+from thermohw.estimation.sealed import file_digest
 from thermohw.program import Program
 from thermohw.storage import load_arrays, save_arrays, write_atomically
 
-SCHEMA = "thermohw-calibration-readings/2"
+SCHEMA = "thermohw-calibration-readings/3"
 MOST_IN_CSV = 2_000_000
 """Numbers that go into a CSV file."""
 READINGS_AT_ONCE = 4096
 """Readings of all units whose powers are held at a time."""
 
-_NAMES = ("number", "program", "applied", "interval", "dt", "seconds", "counts", "products")
+_NAMES = ("number", "request", "csv", "applied", "interval", "dt", "seconds", "counts", "products")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,7 @@ class Readings:
 
     Attributes:
         number: Of the pattern.
-        program: Digest of the program under calibration, without the applied biases.
+        request: Digest of what was asked, so that readings of one calibration are not taken for another's.
         moments: Sums over the readings, in groups of chains.
         trajectory: (chains, readings, units) the readings themselves; None where they are not at hand.
         dt: Time step of an emulator, device's time unit; NaN for hardware.
@@ -39,7 +41,7 @@ class Readings:
     """
 
     number: int
-    program: str
+    request: str
     moments: LaggedMoments | LineMoments
     trajectory: NDArray[np.float32] | None
     dt: float
@@ -70,7 +72,8 @@ class Readings:
         path = file_of(folder, self.number)
         arrays = {
             "number": np.array(self.number),
-            "program": np.array(self.program),
+            "request": np.array(self.request),
+            "csv": np.array(""),
             "applied": self.moments.applied,
             "interval": np.array(self.moments.interval),
             "dt": np.array(self.dt),
@@ -82,26 +85,30 @@ class Readings:
         if not as_csv:
             return [save_arrays(path, SCHEMA, {**arrays, "readings": self.trajectory})]
         written = write_atomically(path.with_suffix(".csv"), _csv(self.trajectory))
+        arrays["csv"] = np.array(file_digest(written))
         return [save_arrays(path, SCHEMA, arrays), written]  # the sums last: they say that the pattern is there
 
     @staticmethod
-    def load(folder: Path, number: int, program: str, lines_of: Program | None = None) -> "Readings":
+    def load(folder: Path, number: int, request: Request, lines_of: Program | None = None) -> "Readings":
         """Read the readings of a pattern.
 
         Args:
             folder: Of the record.
             number: Of the pattern.
-            program: Digest of the program under calibration.
-            lines_of: This program, where the sums are of its lines.
+            request: What was asked.
+            lines_of: The program under calibration, where the sums are of its lines.
 
         Raises:
             StorageError: The file cannot be read.
-            FileFormatError: Damaged, edited, of another pattern or another program.
+            FileFormatError: Damaged, edited, or of another pattern, device, program or recipe.
         """
         path = file_of(folder, number)
         arrays = load_arrays(path, SCHEMA, _NAMES)
-        if str(arrays["program"]) != program or int(arrays["number"]) != number:
-            raise FileFormatError(f"{path}: holds readings of another program or pattern")
+        if str(arrays["request"]) != request.digest or arrays["number"].shape or int(arrays["number"]) != number:
+            raise FileFormatError(f"{path}: holds readings of another calibration or pattern")
+        digest, text = str(arrays["csv"]), path.with_suffix(".csv")
+        if digest and file_digest(text) != digest:
+            raise FileFormatError(f"{text}: not the readings that were measured: it was changed since")
         counts, products, applied = arrays["counts"], arrays["products"], arrays["applied"]
         if counts.ndim != 1 or applied.ndim != 1 or len(counts) < 2:
             raise FileFormatError(f"{path}: counts and applied must be lists of numbers")
@@ -116,7 +123,7 @@ class Readings:
         trajectory = arrays.get("readings")
         if trajectory is not None and (trajectory.ndim != 3 or trajectory.shape[2] != len(applied)):
             raise FileFormatError(f"{path}: readings of shape {trajectory.shape} are not those of {len(applied)} units")
-        return Readings(number, program, moments, trajectory, float(arrays["dt"]), float(arrays["seconds"]))
+        return Readings(number, request.digest, moments, trajectory, float(arrays["dt"]), float(arrays["seconds"]))
 
 
 def file_of(folder: Path, number: int) -> Path:

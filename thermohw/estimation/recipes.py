@@ -26,12 +26,12 @@ class Recipe(BaseModel):
     name: str = Field(min_length=1, max_length=64, description="what it is called")
     description: str = Field(min_length=1, max_length=4000, description="what it is for")
     method: AnyMethod = Field(description="how estimates are made: trajectories, snapshots, both, lines, or pairs")
-    interval: float = Field(gt=0, description="Δ, time between readings")
+    interval: float = Field(gt=0, le=1e9, description="Δ, time between readings")
     readings: int = Field(ge=LAGS, le=10**7, description="readings of a chain after it has settled")
     chains: int = Field(ge=2, le=10**7, description="chains under each pattern, a multiple of the groups")
     patterns: int = Field(ge=2, le=MOST_PATTERNS, description="patterns of applied biases, a power of two")
-    amplitude: float = Field(gt=0, description="of the applied biases, kT")
-    settle: float = Field(ge=0, description="time before the first reading")
+    amplitude: float = Field(gt=0, le=1e4, description="of the applied biases, kT")
+    settle: float = Field(ge=0, le=1e12, description="time before the first reading")
     dt: float | None = Field(default=None, gt=0, description="time step of an emulator; chosen if left out")
     groups: int = Field(default=20, ge=2, le=1000, description="groups of chains behind the standard errors")
     noise: float | None = Field(
@@ -40,7 +40,9 @@ class Recipe(BaseModel):
     coupling_width: float = Field(
         default=0.1, gt=0, le=10, description="for pairs: how far a coupling may be off, over the r.m.s. of all"
     )
-    valid_days: float | None = Field(default=None, gt=0, description="days after which a record is called old")
+    valid_days: float | None = Field(
+        default=None, gt=0, le=36525, description="days after which a record is called old"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -20,8 +20,9 @@ from thermohw.estimation.pairs import PairEstimates
 from thermohw.estimation.pairs_file import load_pairs, save_pairs
 from thermohw.estimation.probing import Probe
 from thermohw.estimation.quality import Quality, judge
+from thermohw.estimation.readings import file_of
 from thermohw.estimation.request import FILE as REQUEST_FILE
-from thermohw.estimation.request import Request, identity, same_device
+from thermohw.estimation.request import Request, other_device
 from thermohw.estimation.sealed import file_digest, write_sealed
 from thermohw.estimation.statement import (
     ESTIMATES_FILE,
@@ -57,16 +58,26 @@ class CalibrationRecord:
 
     @classmethod
     def of(cls, probed: Probe) -> Self:
-        """Estimate, judge and write the record of a device that was probed.
+        """Estimate, judge and write the record of a device that was probed; one that stands there already is kept.
 
         Raises:
             CalibrationError: Nothing can be estimated from what was read; the readings are kept.
-            StorageError: A file cannot be written.
+            StorageError: A file cannot be read or written.
+            FileFormatError: A file of the record that stands there was changed since.
         """
         folder, request = probed.folder, probed.request
+        if not probed.measured and (folder / FILE).exists():
+            return cls.load(folder)
         estimates = probed.estimate()
         save_estimates(folder / ESTIMATES_FILE, estimates)
-        names = [REQUEST_FILE, PROGRAM_FILE, ESTIMATES_FILE, *sorted(path.name for path in folder.glob("pattern-*.*"))]
+        readings = [file_of(folder, number) for number in range(request.recipe.patterns)]
+        texts = [path.with_suffix(".csv") for path in readings]
+        names = [
+            REQUEST_FILE,
+            PROGRAM_FILE,
+            ESTIMATES_FILE,
+            *(path.name for path in (*readings, *texts) if path.exists()),
+        ]
         pairs = probed.estimate_pairs(estimates)
         if pairs is not None:
             save_pairs(folder / PAIRS_FILE, pairs)
@@ -75,7 +86,7 @@ class CalibrationRecord:
             date=datetime.now(UTC).replace(microsecond=0),
             version=__version__,
             request=request,
-            method=probed.method,
+            method=estimates.method if pairs is None else "pairs",
             parameters={name: Parameter.of(estimates, name) for name in names_of(estimates.method)},
             reasons=dict(estimates.reasons),
             quality=_judge(probed, estimates, pairs),
@@ -104,6 +115,8 @@ class CalibrationRecord:
                 raise FileFormatError(f"{place / name}: not the file that the record was made of: it was changed since")
         program = Program.load(place / PROGRAM_FILE)
         estimates = load_estimates(place / ESTIMATES_FILE, program)
+        if estimates.method != ("lines" if statement.method == "pairs" else statement.method):
+            raise CalibrationError(f"{place}: {FILE} and {ESTIMATES_FILE} are not of one method")
         if program.digest != statement.request.program or Request.read(place) != statement.request:
             raise CalibrationError(f"{place}: record, request and program are not of one calibration")
         names = names_of(estimates.method)
@@ -124,8 +137,10 @@ class CalibrationRecord:
 
     @property
     def outdated(self) -> str | None:
-        """Get the warning that the record is older than its recipe allows; None if it is not."""
+        """Get the warning that the record is older than its recipe allows, or from the future; None if it is not."""
         valid = self.request.recipe.valid_days
+        if self.age < -timedelta(days=1):
+            return f"{self.folder}: made on {self.statement.date:%Y-%m-%d}, which is yet to come: check the clocks"
         if valid is None or self.age <= timedelta(days=valid):
             return None
         days = self.age / timedelta(days=1)
@@ -155,9 +170,9 @@ class CalibrationRecord:
             CalibrationError: It is of another.
         """
         request = self.request
-        if not same_device(request.device, device.spec):
-            other = request.model_copy(update={"device": identity(device.spec)})
-            raise CalibrationError(f"{self.folder} is the calibration of {request.difference(other)}")
+        difference = other_device(request.device, device.spec)
+        if difference is not None:
+            raise CalibrationError(f"{self.folder} is the calibration of {difference}")
         if program.digest not in (request.program, request.asked):
             raise CalibrationError(
                 f"{self.folder} is the calibration of another program: {request.asked[:12]}… there, "

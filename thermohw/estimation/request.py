@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a calibration was asked to do, kept in its folder, so that readings of different devices are never mixed."""
 
+import hashlib
 import json
 import reprlib
 from contextlib import suppress
@@ -34,6 +35,11 @@ class Request(BaseModel):
     asked: str = Field(pattern=_DIGEST, description="digest of the program that was asked for")
     program: str = Field(pattern=_DIGEST, description="digest of the program that the device holds of it")
 
+    @property
+    def digest(self) -> str:
+        """Get the SHA-256 of all of it, 64 hex digits."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
     def difference(self, other: "Request") -> str | None:
         """Say in what another request differs first; None if it does not."""
         if self.device != other.device:
@@ -45,7 +51,7 @@ class Request(BaseModel):
         return None if self.seed == other.seed else f"another seed: {self.seed} there, {other.seed} now"
 
     def bind(self, folder: Path) -> None:
-        """Claim a folder for this request, or check that it is claimed for the same.
+        """Claim a folder for this request, or check that it is claimed for the same; a claim without readings lapses.
 
         Raises:
             CalibrationError: It holds the calibration of something else.
@@ -53,11 +59,10 @@ class Request(BaseModel):
             StorageError: It cannot be read or written.
         """
         found = self.read(folder)
-        if found is None:
+        difference = None if found is None else found.difference(self)
+        if found is None or (difference is not None and not any(folder.glob("pattern-*"))):
             write_sealed(require_writable(folder) / FILE, SCHEMA, self.model_dump(mode="json"))
-            return
-        difference = found.difference(self)
-        if difference is not None:
+        elif difference is not None:
             raise CalibrationError(f"{folder} holds a calibration of {difference}; choose another folder")
 
     @classmethod
@@ -77,9 +82,10 @@ def identity(spec: DeviceSpec) -> DeviceSpec:
     return _without(spec, "url")
 
 
-def same_device(spec: DeviceSpec, other: DeviceSpec) -> bool:
-    """Get whether two specs are of one device, whatever the line to it and however an emulator integrates."""
-    return _without(spec, *NUMERICS) == _without(other, *NUMERICS)
+def other_device(there: DeviceSpec, now: DeviceSpec) -> str | None:
+    """Say in what two specs are of different devices; None if of one, however an emulator integrates or is reached."""
+    old, new = (_without(spec, *NUMERICS) for spec in (there, now))
+    return None if old == new else f"another device: {_first_difference(old, new)}"
 
 
 def _without(spec: DeviceSpec, *keys: str) -> DeviceSpec:

@@ -11,6 +11,7 @@ from thermohw.errors import FileFormatError
 from thermohw.estimation.basis import Floats
 from thermohw.estimation.estimates import AnyMethod, Estimates
 from thermohw.estimation.quality import Quality
+from thermohw.estimation.readings import file_of
 from thermohw.estimation.request import FILE as REQUEST_FILE
 from thermohw.estimation.request import Request
 from thermohw.estimation.sealed import read_model
@@ -65,6 +66,7 @@ class Statement(BaseModel):
         statement = read_model(path, SCHEMA, Statement)
         strange = [name for name in statement.files if not _FILE_NAME.fullmatch(name)]
         needed = {REQUEST_FILE, PROGRAM_FILE, ESTIMATES_FILE}
+        needed |= {file_of(path.parent, number).name for number in range(statement.request.recipe.patterns)}
         if statement.method == "pairs":
             needed.add(PAIRS_FILE)
         if strange or not needed <= statement.files.keys():

@@ -15,6 +15,12 @@ LEAST_MEMORY = 0.4
 Bias of J4 at 0.6: below 1 %; at 0.45: 3 %; at 0.15: 25 %.
 """
 
+LEAST_MEMORY_OF_MOBILITY = 0.02
+"""The same for mobilities of units whose energies are known.
+
+Bias down to 0.02: 2 to 4 %; where nothing is left the mobility is too low, by half at twice that interval.
+"""
+
 
 def fit_law(moments: Moments, topology: Topology) -> Law:
     """Fit the law of motion to moments of states Δ apart.

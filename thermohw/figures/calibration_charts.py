@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from thermohw.errors import DatasetError
@@ -24,15 +25,19 @@ CROWDED = 100
 Series = tuple[ArrayLike, ArrayLike]
 """Values and their standard errors."""
 
+UnitSeries = tuple[ArrayLike, ArrayLike, float]
+"""Values, their standard errors, and what they should be."""
 
-def calibration(programmed: ArrayLike, couplings: Series, scores: ArrayLike, units: Mapping[str, Series]) -> Figure:
+
+def calibration(programmed: ArrayLike, couplings: Series, scores: ArrayLike, units: Mapping[str, UnitSeries]) -> Figure:
     """Draw a calibration: measured against programmed couplings, scores against the normal law, and what units are.
 
     Args:
         programmed: (pairs,) couplings, kT.
         couplings: (pairs,) as measured, with standard errors, kT.
-        scores: (n,) deviations of parameters from the programmed ones in standard errors.
-        units: By the label of its axis, (units,) values and standard errors each; NaN where nothing is known.
+        scores: (n,) normal scores of deviations of parameters from the programmed ones.
+        units: By the label of its axis, (units,) values and standard errors each, NaN where nothing is known, and what
+            they should be.
 
     Raises:
         DatasetError: Wrong shapes, or no scores.
@@ -50,13 +55,13 @@ def calibration(programmed: ArrayLike, couplings: Series, scores: ArrayLike, uni
     return figure
 
 
-def calibration_differences(differences: Series, scores: ArrayLike, units: Mapping[str, Series]) -> Figure:
+def calibration_differences(differences: Series, scores: ArrayLike, units: Mapping[str, UnitSeries]) -> Figure:
     """Draw what changed between two calibrations: couplings pair by pair, scores of all parameters, and units.
 
     Args:
         differences: (pairs,) of couplings, later − earlier, with standard errors, kT.
-        scores: (n,) differences of all parameters in standard errors.
-        units: By the label of its axis, (units,) differences and standard errors each.
+        scores: (n,) normal scores of the differences of all parameters.
+        units: By the label of its axis, (units,) differences and standard errors each, and 0.
 
     Raises:
         DatasetError: Wrong shapes, or no scores.
@@ -68,21 +73,19 @@ def calibration_differences(differences: Series, scores: ArrayLike, units: Mappi
     first.set(xlabel="pair", ylabel="change of coupling ($k_\\mathrm{B}T$)")
     _histogram(second, as_numbers("scores", scores, "n"))
     _per_unit(rest, units)
-    for axes in rest:
-        axes.axhline(0, color=GREY, linewidth=0.8, zorder=0)
     return figure
 
 
 def line_gains(
-    gains: Mapping[str, Series], as_programmed: float, scores: ArrayLike, units: Mapping[str, Series]
+    gains: Mapping[str, Series], as_programmed: float, scores: ArrayLike, units: Mapping[str, UnitSeries]
 ) -> Figure:
     """Draw a calibration by lines, or what changed between two: gains unit by unit, scores, and what units are.
 
     Args:
         gains: Up to two, by what the legend calls them: (units,) and standard errors each, NaN where there are none.
         as_programmed: What a gain is where all is as programmed, or nothing has changed.
-        scores: (n,) deviations of all parameters in standard errors.
-        units: By the label of its axis, (units,) values and standard errors each; NaN where nothing is known.
+        scores: (n,) normal scores of the deviations of all parameters.
+        units: As `calibration` takes them.
 
     Raises:
         DatasetError: No scores.
@@ -92,8 +95,11 @@ def line_gains(
     for colour, (label, (values, errors)) in zip((BLUE, RED), gains.items(), strict=False):
         found, spread = np.asarray(values, np.float64), np.asarray(errors, np.float64)
         known = np.isfinite(found) & np.isfinite(spread)
-        _points(first, np.flatnonzero(known).astype(np.float64), found[known], spread[known], colour, label)
-    first.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8, frameon=False)
+        if known.any():
+            _points(first, np.flatnonzero(known).astype(np.float64), found[known], spread[known], colour, label)
+    if first.get_legend_handles_labels()[1]:
+        first.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8, frameon=False)
+    first.xaxis.set_major_locator(MaxNLocator(integer=True))
     first.set(xlabel="unit", ylabel="gain of couplings" if as_programmed else "change of gain of couplings")
     _histogram(second, as_numbers("scores", scores, "n"))
     _per_unit(rest, units)
@@ -155,7 +161,7 @@ def _points(axes: Axes, x: Floats, y: Floats, errors: Floats, colour: str = BLUE
 
 
 def _histogram(axes: Axes, scores: Floats) -> None:
-    """Draw scores beside the standard normal density; those beyond the axis count in its last bars."""
+    """Draw scores beside the standard normal density; those beyond the axis count in its last bars, and are told."""
     limit = max(4.0, min(math.ceil(float(np.abs(scores).max())), 10.0))
     edges = np.linspace(-limit, limit, 2 * min(max(int(np.sqrt(len(scores))), 8), 40) + 1)
     width = float(edges[1] - edges[0])
@@ -163,16 +169,20 @@ def _histogram(axes: Axes, scores: Floats) -> None:
     axes.hist(shown, edges.tolist(), weights=np.full(len(scores), 1 / (len(scores) * width)), color=LIGHT_BLUE)
     x = np.linspace(-limit, limit, 201)
     axes.plot(x, np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi), color=RED, linewidth=1.2)
-    axes.set_title(f"r.m.s. {np.sqrt(np.mean(scores**2)):.3g} of {len(scores)} parameters", fontsize=9)
-    axes.set(xlabel="deviation (standard errors)", ylabel="density")
+    beyond = int((np.abs(scores) > limit).sum())
+    told = f", {beyond} beyond ±{limit:g} in the last bars" if beyond else ""
+    axes.set_title(f"r.m.s. {np.sqrt(np.mean(scores**2)):.3g} of {len(scores)} parameters{told}", fontsize=9)
+    axes.set(xlabel="deviation (normal score)", ylabel="density")
 
 
-def _per_unit(panels: list[Axes], units: Mapping[str, Series]) -> None:
-    for axes, (label, series) in zip(panels, units.items(), strict=True):
+def _per_unit(panels: list[Axes], units: Mapping[str, UnitSeries]) -> None:
+    for axes, (label, (*series, reference)) in zip(panels, units.items(), strict=True):
         values, errors = (np.asarray(numbers, np.float64) for numbers in series)
         known = np.isfinite(values)
         if known.any():
             _points(axes, np.flatnonzero(known).astype(np.float64), values[known], np.nan_to_num(errors[known]))
+            axes.axhline(reference, color=GREY, linewidth=0.8, zorder=0)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         else:
             axes.text(0.5, 0.5, "not known", ha="center", va="center", transform=axes.transAxes, color=GREY)
             axes.set(xticks=[], yticks=[])
