@@ -2,6 +2,7 @@
 """`thermohw calibrate` and `thermohw calibration`: what they write, go on from, tell and refuse."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,35 @@ def test_a_board_is_calibrated_over_its_line(lab: Path) -> None:
 def test_wrong_calls_are_refused(lab: Path, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
     refused(("calibrate", "net.npz", *arguments), *words)
     assert not (lab / "calibration").exists()
+
+
+def test_a_record_is_told_where_no_figure_can_be_written(lab: Path) -> None:
+    call_json(*TINY, "--out", "one", "--seed", 1)
+    shutil.rmtree(Path("one") / "figures")
+    (Path("one") / "figures").write_text("in the way")
+    for command in (("show", "one"), ("compare", "one", "one")):
+        told = call("calibration", *command)
+        assert told.exit_code == 0, told.output
+        assert "note: no figures:" in told.stderr and "couplings" in told.stdout
+
+
+def test_a_recipe_may_begin_as_some_editors_do(lab: Path) -> None:
+    Path("tiny.toml").write_text("\ufeff" + RECIPE)
+    assert call_json(*TINY, "--out", "one")["measured"] == 4
+
+
+def test_what_speaks_against_a_fit_is_noted(lab: Path) -> None:
+    Path("tiny.toml").write_text(RECIPE.replace("interval = 0.01", "interval = 0.4"))
+    told = call(*TINY, "--out", "long")
+    assert "energies are from states alone, as those of equilibrium" in told.stderr
+    assert "mobility not known: the interval is too long" in told.stderr
+    Path("tiny.toml").write_text(RECIPE.replace("dt = 0.001\n", "").replace("readings = 12", "readings = 40"))
+    told = call(*TINY, "--device", "mechanical_cantilever", "--out", "inertia")
+    spoken = " ".join(told.stderr.split())
+    assert "settle in the recipe, of 12" in spoken and "units have inertia" in spoken
+    Path("tiny.toml").write_text(RECIPE.replace("amplitude = 5.0", "amplitude = 1e-6"))
+    told = call(*TINY, "--out", "unseen")
+    assert "kT not known: the applied biases are not seen to act" in told.stderr
+    refused(
+        ("export", "net.npz", "--calibration", "unseen", "--out", "no"), "nothing can be compensated", "not seen to act"
+    )

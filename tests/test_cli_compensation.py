@@ -64,7 +64,9 @@ def test_a_table_is_compensated_and_tells_by_what(lab: Path) -> None:
 def test_the_device_need_not_be_named_but_must_not_be_another(lab: Path) -> None:
     assert call_json(*EXPORT, "--out", "tables")["files"]
     refused((*EXPORT, "--out", "no", *DEVICE[:4], "--device-seed", 4), "another device: details.device_seed", "monday")
-    refused((*EXPORT, "--out", "no", "--device", "rc_board"), "another device", "name the record's device")
+    refused((*EXPORT, "--out", "no", "--device", "rc_board"), "another device: name is", "name the record's device")
+    refused((*EXPORT, "--out", "no", "--device", "ideal"), "another device: details.", "name the record's device")
+    assert "integrator" not in call(*EXPORT, "--out", "no", "--device", "ideal").stderr  # of which no device is made
     refused((*EXPORT, "--out", "no", "--device", "nothing"), "unknown device")
     refused(("export", "net.npz", "--out", "no", "--effects", "typical"), "--calibration")
     refused(("export", "net.npz", "--format", "npz", "--out", "no", "--device", "ideal"), "--device", "--calibration")
