@@ -9,18 +9,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from nonideal_examples import PLAN, PROGRAM, PROGRAM_EFFECTS, READOUT_EFFECTS, Board, assert_same, run
+from numpy.typing import NDArray
 
 from thermohw import PathStatistics, Program, RunPlan, SimulatedDevice
 from thermohw.errors import DeviceLimitError
 from thermohw.nonideal import (
     EFFECTS,
     BiasSettling,
+    ColouredNoise,
     CouplingDrift,
     CouplingMismatch,
     Effect,
     MobilityMismatch,
     NonidealDevice,
     ProgrammingNoise,
+    Rails,
     ReadoutBandwidth,
     ReadoutNoise,
     ReadoutQuantization,
@@ -248,3 +251,20 @@ def test_a_run_finds_the_couplings_that_have_drifted() -> None:
 def test_a_device_cannot_wait_for_ever(time: float) -> None:
     with pytest.raises(DeviceLimitError, match="finite time"):
         NonidealDevice(SimulatedDevice()).wait(time)
+
+
+@pytest.mark.parametrize("effect", [ColouredNoise(correlation_time=0.01), Rails(limit=1.0)])
+def test_a_device_says_in_which_steps_it_is_emulated(effect: Effect) -> None:
+    """Leimkuhler–Matthews steps rest on white noise and smooth forces; without them the device says Euler–Maruyama."""
+    plan = RunPlan(0.1, 5, 1e-3, seed=1)
+    states: list[NDArray[np.float32]] = []
+    for integrator in ("leimkuhler-matthews", "euler-maruyama"):
+        with NonidealDevice(SimulatedDevice(integrator=integrator), [effect], 1) as device:
+            assert device.spec.details["integrator"] == "euler-maruyama"
+            device.program(PROGRAM)
+            states.append(device.run(plan).states)
+    np.testing.assert_array_equal(*states)
+    with NonidealDevice(
+        SimulatedDevice(integrator="leimkuhler-matthews"), [TemperatureOffset(offset=0.1)], 1
+    ) as device:
+        assert device.spec.details["integrator"] == "leimkuhler-matthews"

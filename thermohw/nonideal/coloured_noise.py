@@ -19,6 +19,7 @@ class ColouredNoise(DynamicsEffect):
     """
 
     stage: ClassVar[Stage] = Stage.DYNAMICS
+    smooth: ClassVar[bool] = False
 
     correlation_time: float = Field(default=0.0, ge=0, description="τ_n, in the device's time unit")
 

@@ -147,6 +147,9 @@ class NonidealDevice(DeviceWrapper):
         mass = spec.mass + sum(effect.mass for effect in self._effects if isinstance(effect, Inertia))
         if mass and not spec.mass:
             details["integrator"] = "baoab"
+        rough = any(isinstance(effect, DynamicsEffect) and not effect.smooth for effect in self._effects)
+        if rough and details.get("integrator") == "leimkuhler-matthews":
+            details["integrator"] = "euler-maruyama"
         return spec.model_copy(update={"details": details, "mass": mass})
 
     def _accept(self, program: Program) -> Program:

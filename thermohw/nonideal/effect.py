@@ -108,7 +108,13 @@ class ProgramEffect(Effect):
 
 
 class DynamicsEffect(Effect):
-    """An effect on the equation of motion; only an emulated device can have it."""
+    """An effect on the equation of motion; only an emulated device can have it.
+
+    Attributes:
+        smooth: Whether noise stays white and forces smooth, as Leimkuhler–Matthews steps need them.
+    """
+
+    smooth: ClassVar[bool] = True
 
     @abstractmethod
     def on_dynamics(self, built: AsBuilt, device: Draws) -> AsBuilt:

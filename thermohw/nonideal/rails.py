@@ -15,6 +15,7 @@ class Rails(DynamicsEffect):
     """|x_i| ≤ limit: a hard wall, so that in equilibrium the Boltzmann density is cut off there."""
 
     stage: ClassVar[Stage] = Stage.DYNAMICS
+    smooth: ClassVar[bool] = False
 
     limit: float | None = Field(default=None, gt=0, description="largest |x|, reduced; None: no rails")
 
