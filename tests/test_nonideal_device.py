@@ -263,7 +263,7 @@ def test_a_device_says_in_which_steps_it_is_emulated(effect: Effect) -> None:
             assert device.spec.details["integrator"] == "euler-maruyama"
             device.program(PROGRAM)
             states.append(device.run(plan).states)
-    np.testing.assert_array_equal(*states)
+    np.testing.assert_array_equal(states[0], states[1])
     with NonidealDevice(
         SimulatedDevice(integrator="leimkuhler-matthews"), [TemperatureOffset(offset=0.1)], 1
     ) as device:
