@@ -21,7 +21,6 @@ from thermohw.cli.options import (
     Target,
     ThermalEnergy,
     open_device,
-    warn_of_inertia,
 )
 from thermohw.cli.sources import open_source
 from thermohw.device import ThermodynamicDevice
@@ -83,7 +82,6 @@ def calibrate(
             device_seed = int(found) if found.isdecimal() else None
         opener = partial(open_device, device, mobility, kt, clip=clip, effects=effects, device_seed=device_seed)
         with _markovian(opener) as opened:
-            warn_of_inertia(opened, chosen.settle / (opened.spec.mobility * opened.spec.kT), "settle in the recipe, of")
             foretold = None
             if target_error is not None or plan_only:
                 seed = _seed_of(seed, place)

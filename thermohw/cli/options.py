@@ -136,19 +136,13 @@ def clipping_of(device: ThermodynamicDevice) -> Clipping | None:
     return device.clipping if isinstance(device, AnalogDevice | NonidealDevice) else None
 
 
-def warn_of_inertia(device: ThermodynamicDevice, duration: float, option: str = "--duration") -> None:
-    """Say so where units have not come to rest by the end of a run.
-
-    Args:
-        device: What runs.
-        duration: Of the run, device's time unit.
-        option: What sets the duration.
-    """
+def warn_of_inertia(device: ThermodynamicDevice, duration: float) -> None:
+    """Say so where units have not come to rest by the end of a run."""
     settling = SETTLING * device.spec.mass
     if duration < settling:
         err.print(
             f"note: units of {device.spec.name} have inertia, m* = {device.spec.mass:.3g}: after {duration:g} t0 they "
-            f"still ring, and part of the heat is kinetic energy yet; {option} {duration + settling:.3g} is enough",
+            f"still ring, and part of the heat is kinetic energy yet; --duration {duration + settling:.3g} is enough",
             markup=False,
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thermohw.backends.analog import SETTLING
 from thermohw.device import DeviceSpec, Progress, ThermodynamicDevice
 from thermohw.errors import CalibrationError, PlanError
 from thermohw.estimation.basis import Basis, Floats
@@ -178,6 +179,11 @@ def _check(device: ThermodynamicDevice, program: Program, recipe: Recipe, as_csv
         if spec.trajectories:
             why = f"has inertia, m* = {_inertia(spec):.3g}, which outlasts the {recipe.interval:g} between readings"
         raise CalibrationError(f"{spec.name} {why}; a recipe for it has the method snapshots, or both")
+    if recipe.settle < SETTLING * _inertia(spec):
+        raise CalibrationError(
+            f"{spec.name} has inertia, m* = {_inertia(spec):.3g}: its units still ring after the recipe's settle of "
+            f"{recipe.settle:g}, which must be {SETTLING * _inertia(spec):.3g} or more"
+        )
     if not spec.trajectories and not recipe.settle:
         raise CalibrationError(f"{spec.name} is read at the end of runs; settle must be the length of such a run")
     numbers = units * len(FEATURES) ** 2 if recipe.by_lines else Basis(units).size ** 2
