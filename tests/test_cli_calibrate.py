@@ -3,6 +3,7 @@
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from PIL import Image
 from served import served
 
 from thermohw import SimulatedDevice
+from thermohw.estimation.sealed import read_sealed, write_sealed
+from thermohw.estimation.statement import FILE, SCHEMA
 
 RECIPE = """schema = "thermohw-recipe/1"
 name = "tiny"
@@ -94,6 +97,10 @@ def test_a_record_is_shown_and_compared(lab: Path) -> None:
     spoken = call("calibration", "compare", "one", "two", "--out", "figures")
     assert "Changes from" in spoken.stdout
     assert "not of one device" in spoken.stderr
+    assert "older one" not in spoken.stderr
+    late = read_sealed(Path("one") / FILE, SCHEMA) | {"date": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
+    write_sealed(Path("one") / FILE, SCHEMA, late)
+    assert "second record is the older one" in call("calibration", "compare", "one", "two", "--out", "figures").stderr
     sound = (Path("one") / "pattern-001.npz").read_bytes()
     (Path("one") / "pattern-001.npz").write_bytes(sound[:-1])
     refused(("calibration", "show", "one"), "pattern-001.npz", "changed since")

@@ -128,6 +128,8 @@ def compare_records(
         files = _drawn(partial(draw_changes, changes, before, folder or later / "figures"))
         if other_device(before.request.device, after.request.device) is not None:
             err.print("note: the two records are not of one device, or not in one state", markup=False)
+        if after.statement.date < before.statement.date:
+            err.print("note: the second record is the older one, so that changes are backwards", markup=False)
         if as_json:
             dates = {"earlier": before.statement.date.isoformat(), "later": after.statement.date.isoformat()}
             print_json({**dates, "changes": told(changes), "files": [str(file) for file in files]})
