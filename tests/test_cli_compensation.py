@@ -71,6 +71,7 @@ def test_the_device_need_not_be_named_but_must_not_be_another(lab: Path) -> None
     refused(("export", "net.npz", "--out", "no", "--effects", "typical"), "--calibration")
     refused(("export", "net.npz", "--format", "npz", "--out", "no", "--device", "ideal"), "--device", "--calibration")
     refused(("export", "net.npz", "--calibration", "nowhere", "--out", "no"), "holds no record")
+    assert "path moments" in call(*EXPORT, "--out", "no", "--method", "likelihood").stderr
     assert not Path("no").exists()
 
 

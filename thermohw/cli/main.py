@@ -227,11 +227,11 @@ def export(
         )
         program = made_up.program
         stem = target.resolve().stem if target.is_dir() else target.stem
-        require_writable(folder)
-        files: list[Path] = []
-        told: dict[str, Any] = {}
-        if names != ["spice"]:
-            quantized = exporting.quantize(source, bits, method, grid, bias_bits, seed, made_up)
+        rounding = (bits, method, grid, bias_bits, seed)
+        quantized = None if names == ["spice"] else exporting.quantize(source, *rounding, made_up)
+        require_writable(folder)  # nothing is left of what is refused
+        files, told = list[Path](), dict[str, Any]()
+        if quantized is not None:
             errors = quantized.table.report(program)
             told = exporting.summary(quantized, errors)
             if not as_json:
