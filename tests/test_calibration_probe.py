@@ -219,6 +219,13 @@ def test_sums_too_large_to_hold_are_refused(tmp_path: Path) -> None:
         probe(device, Program.uncoupled(Topology.from_pairs(2000, 0, [])), recipe(), tmp_path, 1)
 
 
+def test_readings_too_large_to_hold_are_refused(tmp_path: Path) -> None:
+    how = recipe(readings=10**7, chains=100)
+    with pytest.raises(CalibrationError, match=r"take 11\.2 GiB; at most 2 GiB"):
+        probed(tmp_path / "record", how)
+    assert not (tmp_path / "record").exists()
+
+
 def test_a_board_on_a_line_gives_the_same_readings(tmp_path: Path) -> None:
     direct = probed(tmp_path / "direct", recipe(dt=None))
     with served(SimulatedDevice()) as url:

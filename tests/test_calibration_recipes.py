@@ -69,6 +69,8 @@ def test_a_recipe_of_ones_own_and_what_follows_from_it(tmp_path: Path) -> None:
         ("settle = 0.5", "settle = 0.5\nspeed = 1", ("speed", "unknown key", "amplitude")),
         ("settle = 0.5", "", ("settle", "is missing")),
         ("settle", "settle =", ("not TOML",)),
+        ("settle = 0.5", "settle = 0.5\nvalid_days = 1e300", ("valid_days", "36525")),
+        ("interval = 0.01", "interval = 1e300", ("interval", "1000000000")),
     ],
 )
 def test_what_is_wrong_in_a_recipe_is_told(tmp_path: Path, old: str, new: str, words: tuple[str, ...]) -> None:

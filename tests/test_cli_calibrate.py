@@ -40,6 +40,10 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     TRIANGLE.save("net.npz")
     Path("tiny.toml").write_text(RECIPE)
     Path("aging.toml").write_text(RECIPE + "valid_days = 1e-9\n")
+    Path("slow.toml").write_text(
+        'schema = "thermohw-effects/1"\nname = "slow"\ndescription = "slow"\n'
+        '[readout_bandwidth]\ntime_constant = 0.1\nsource = "tests"\nstatus = "assumed"\n'
+    )
     return tmp_path
 
 
@@ -169,6 +173,10 @@ def test_what_speaks_against_a_fit_is_noted(lab: Path) -> None:
     Path("tiny.toml").write_text(longer.replace("readings = 12", "readings = 40"))
     told = call(*TINY, "--device", "mechanical_cantilever", "--out", "inertia")
     assert "units have inertia: energies are from states alone" in told.stderr
+    Path("tiny.toml").write_text(RECIPE.replace("readings = 12", "readings = 200"))
+    slow = call(*TINY, "--effects", "slow.toml", "--device-seed", 1, "--out", "slow")
+    assert "mobilities are 0.0" in slow.stderr and "times the stated one" in slow.stderr
+    assert "times the stated one" not in call(*TINY, "--out", "quick").stderr
     Path("tiny.toml").write_text(RECIPE.replace("amplitude = 5.0", "amplitude = 1e-6"))
     told = call(*TINY, "--out", "unseen")
     assert "kT not known: the applied biases are not seen to act" in told.stderr
