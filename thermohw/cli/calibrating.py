@@ -75,7 +75,7 @@ def calibrate(
     """
     with clear_failure():
         program, chosen = open_source(target).runnable(), load_recipe(recipe)
-        place = _place(target, device) if folder is None or not folder.name else folder
+        place = folder or _place(target, device)
         known = Request.read(place)
         if device_seed is None and effects is not None and known is not None:
             found = known.device.details.get("device_seed", "")

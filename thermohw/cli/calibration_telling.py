@@ -145,11 +145,11 @@ def told(changes: Sequence[Difference]) -> dict[str, Any]:
 def draw_record(record: CalibrationRecord, folder: Path) -> list[Path]:
     """Draw a record: its couplings one by one where they are known, and its lines; returns the files written."""
     found = {change.name: change for change in record.deviations()}
-    kT, estimates = record.request.device.kT, record.estimates
+    spec, estimates = record.request.device, record.estimates
     scores = np.concatenate([change.scores for change in found.values()])
     if not scores.size:
         return []
-    spec = record.request.device
+    kT = spec.kT
     units = {
         f"{name} / stated": (estimates.values[name] / stated, estimates.standard_error(name) / stated, 1.0)
         for name, stated in (("mobility", spec.mobility), ("kT", kT))

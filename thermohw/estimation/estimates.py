@@ -112,10 +112,13 @@ def estimate(
     response = "mobility" if fit is fit_law else "kT"
     if (unseen := unseen_response(response, values[response], replicates[response])) is not None:
         reasons = dict.fromkeys(PARAMETERS[:-1], unseen) | reasons
-    for name in reasons:
-        values[name] = np.full_like(values[name], np.nan)
-        replicates[name] = np.full_like(replicates[name], np.nan)
+    values, replicates = without_unknown(values, reasons), without_unknown(replicates, reasons)
     return combined(Estimates(made.method, topology, values, replicates, reasons))
+
+
+def without_unknown(source: Mapping[str, Floats], reasons: Mapping[str, str]) -> dict[str, Floats]:
+    """Get values or replicates by name, NaN where there is a reason why there is no estimate."""
+    return {name: np.full_like(found, np.nan) if name in reasons else found for name, found in source.items()}
 
 
 def combined(directed: Estimates) -> Estimates:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from thermohw.errors import CalibrationError
 from thermohw.estimation.basis import POWERS, SAME_TIME, Floats, even_without_noise, hermite
-from thermohw.estimation.estimates import Estimates, jackknife_errors, unseen_response
+from thermohw.estimation.estimates import Estimates, jackknife_errors, unseen_response, without_unknown
 from thermohw.estimation.interpolation import integrated
 from thermohw.estimation.means import ReadingMeans
 from thermohw.estimation.regression import solve_scaled
@@ -157,13 +157,8 @@ def estimate_lines(moments: LineMoments, noise: float | None = None) -> Estimate
     laws = [_fit(moments.means(without), noise) for without in (None, *range(moments.groups))]
     replicates = {name: np.stack([law[name] for law in laws[1:]]) for name in RESULTS}
     unseen = unseen_response("mobility", laws[0]["mobility"], replicates["mobility"])
-    if unseen is None:
-        return Estimates("lines", moments.program.topology, laws[0], replicates, {})
-    values, replicates = (
-        {name: found[name] if name == "noise" else np.full_like(found[name], np.nan) for name in RESULTS}
-        for found in (laws[0], replicates)
-    )
-    reasons: dict[str, str] = {name: unseen for name in RESULTS if name != "noise"}
+    reasons = {} if unseen is None else dict.fromkeys(map(str, RESULTS[:-1]), unseen)
+    values, replicates = without_unknown(laws[0], reasons), without_unknown(replicates, reasons)
     return Estimates("lines", moments.program.topology, values, replicates, reasons)
 
 
@@ -207,10 +202,6 @@ def _fit(means: LineMeans, noise: float | None) -> dict[str, Floats]:
     units = len(here)
     drift = np.full((units, len(FEATURES)), np.nan)
     present = np.diagonal(here, axis1=1, axis2=2) > 0
-    if not present[:, 0].all():
-        raise CalibrationError(
-            f"unit {int(np.argmin(present[:, 0]))}: it never differed from zero, so nothing is known of it"
-        )
     if not present[:, APPLIED].all():
         unit = int(np.argmin(present[:, APPLIED]))
         raise CalibrationError(f"unit {unit}: no bias was applied to it, so nothing is known of it")

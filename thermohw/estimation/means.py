@@ -40,15 +40,15 @@ class ReadingMeans(ABC):
         """Get the variance of noise of readings whose standard deviation is stated.
 
         Raises:
-            CalibrationError: It is no standard deviation, or readings with such noise would be larger than these are.
+            CalibrationError: It is no standard deviation, readings with such noise would be larger than these are, or a
+                unit never differed from zero.
         """
         if not noise >= 0:
             raise CalibrationError(f"the noise of readings must be a standard deviation, got {noise:g}")
-        squares = self.own(self.products[0])
-        unit = int(squares.argmin())
-        if noise and noise**2 >= squares[unit]:
+        unit, square = self._smallest()
+        if noise**2 >= square:
             raise CalibrationError(
-                f"the stated noise of readings, {noise:g}, exceeds the readings: r.m.s. {squares[unit] ** 0.5:.3g} at "
+                f"the stated noise of readings, {noise:g}, exceeds the readings: r.m.s. {square**0.5:.3g} at "
                 f"unit {unit}"
             )
         return noise**2
@@ -60,8 +60,10 @@ class ReadingMeans(ABC):
         noise taken out, leads from lag 1 to lag 2 as well. Good for intervals that are short against relaxation.
 
         Raises:
-            CalibrationError: No variance does: the interval is too long to tell noise from motion.
+            CalibrationError: No variance does: the interval is too long to tell noise from motion. Or a unit never
+                differed from zero.
         """
+        _, limit = self._smallest()
 
         def excess(variance: float) -> float:
             zero, one, two, _ = self.without_noise(variance).products
@@ -69,12 +71,6 @@ class ReadingMeans(ABC):
 
         if excess(0.0) >= 0:
             return 0.0
-        squares = self.own(self.products[0])
-        limit = float(squares.min())
-        if not limit > 0:
-            raise CalibrationError(
-                f"unit {int(squares.argmin())}: it never differed from zero, so nothing is known of it"
-            )
         high = FIRST * limit
         while excess(high) < 0:
             high *= 2
@@ -84,3 +80,11 @@ class ReadingMeans(ABC):
                     "time, or state the noise"
                 )
         return float(brentq(excess, 0.0, high, xtol=1e-6 * high))
+
+    def _smallest(self) -> tuple[int, float]:
+        """Get the unit whose readings are smallest, and their mean square."""
+        squares = self.own(self.products[0])
+        unit = int(squares.argmin())
+        if not squares[unit] > 0:
+            raise CalibrationError(f"unit {unit}: it never differed from zero, so nothing is known of it")
+        return unit, float(squares[unit])

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a calibration was asked to do, kept in its folder, so that readings of different devices are never mixed."""
 
-import hashlib
 import json
 import reprlib
 from contextlib import suppress
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from thermohw.device import DeviceSpec
 from thermohw.errors import CalibrationError
 from thermohw.estimation.recipes import Recipe
-from thermohw.estimation.sealed import read_model, write_sealed
+from thermohw.estimation.sealed import digest_of, read_model, write_sealed
 from thermohw.storage import require_writable
 
 SCHEMA = "thermohw-calibration-request/1"
@@ -38,7 +37,7 @@ class Request(BaseModel):
     @property
     def digest(self) -> str:
         """Get the SHA-256 of all of it, 64 hex digits."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        return digest_of(self.model_dump(mode="json"))
 
     def difference(self, other: "Request") -> str | None:
         """Say in what another request differs first; None if it does not."""

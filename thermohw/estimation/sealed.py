@@ -23,7 +23,7 @@ def write_sealed(path: Path, schema: str, content: Mapping[str, Any]) -> Path:
         StorageError: The file cannot be written.
     """
     finite = {"schema": schema, **_finite(content)}
-    return write_atomically(path, json.dumps({**finite, "checksum": _checksum(finite)}, indent=1) + "\n")
+    return write_atomically(path, json.dumps({**finite, "checksum": digest_of(finite)}, indent=1) + "\n")
 
 
 def read_sealed(path: Path, schema: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def read_sealed(path: Path, schema: str) -> dict[str, Any]:
     if fields.get("schema") != schema:
         raise FileFormatError(f"{path}: schema is {fields.get('schema')!r}, expected {schema!r}")
     checksum = fields.pop("checksum", "missing")
-    if checksum != _checksum(fields):
+    if checksum != digest_of(fields):
         raise FileFormatError(f"{path}: checksum does not match the contents; the file is damaged or was edited")
     del fields["schema"]
     return fields
@@ -70,7 +70,8 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
-def _checksum(content: Mapping[str, Any]) -> str:
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Get the SHA-256 of a JSON object, 64 hex digits, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
